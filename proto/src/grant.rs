@@ -1,0 +1,526 @@
+//! Consent as signed objects (PROTOCOL.md section 8): given by the consent key, taken back by any.
+//!
+//! Widening is hard, narrowing is easy: a stolen node can leak what it holds and can revoke, but it
+//! cannot sign a grant.
+
+use bytes::Bytes;
+
+use crate::{
+    id::{Commitment, DatasetId, MemberId, ObjectId},
+    limits,
+    object::{self, Invalid, Object, Origin},
+    wire,
+};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    pub origin: Origin,
+    pub grantee: Grantee,
+    pub scope: Scope,
+    pub from_number: u64,
+    /// Inclusive; `None` is open.
+    pub to_number: Option<u64>,
+    pub actions: Vec<Action>,
+    pub purposes: Vec<String>,
+    pub not_before: u64,
+    /// Exclusive.
+    pub not_after: u64,
+    pub effective_after: u64,
+    pub obligations: Obligations,
+    pub supersedes: Option<ObjectId>,
+    pub officers: Vec<String>,
+    pub nonce: [u8; 16],
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Grantee {
+    Member(MemberId),
+    Circle(ObjectId),
+    AllMembers,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    Datasets(Vec<DatasetId>),
+    Themes(Vec<String>),
+    /// Later datasets too; never class restricted and above.
+    All,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Action {
+    List,
+    /// Implies `List`; nothing implies the two below.
+    Read,
+    Aggregate,
+    Relay,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Obligations {
+    pub retention_after_end_seconds: u64,
+    pub purge_within_seconds: u64,
+    pub terms_sha256: Option<[u8; 32]>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    pub origin: Origin,
+    pub grants: Vec<ObjectId>,
+    pub purge: bool,
+    pub purge_by: u64,
+    pub reason: String,
+    pub declared_at: u64,
+}
+
+/// Always wins, whatever was granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    pub origin: Origin,
+    /// `None`: every member.
+    pub subject: Option<MemberId>,
+    /// `None`: every dataset.
+    pub dataset: Option<DatasetId>,
+    /// `None`: until lifted.
+    pub until: Option<u64>,
+    pub declared_at: u64,
+    pub nonce: [u8; 16],
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiftDenial {
+    pub origin: Origin,
+    pub denials: Vec<ObjectId>,
+    pub declared_at: u64,
+}
+
+/// A holder's signed statement that it deleted. Evidence of a claim, not a proof of deletion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PurgeReceipt {
+    pub origin: Origin,
+    pub grantor: MemberId,
+    pub revocation: ObjectId,
+    pub grants: Vec<ObjectId>,
+    /// (release, bytes erased), sorted by release.
+    pub releases: Vec<(Commitment, u64)>,
+    pub exceptions: Vec<PurgeException>,
+    pub completed_at: u64,
+}
+
+/// A copy that the holder's node knows of and could not erase.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PurgeException {
+    pub commitment: Commitment,
+    pub at: u64,
+    pub reason: String,
+}
+
+// --- translation -------------------------------------------------------------------------------
+
+impl Object for Grant {
+    const TYPE: &'static str = "application/vnd.talanoa.grant.v1+protobuf";
+    type Wire = wire::Grant;
+
+    fn extensions(wire: &Self::Wire) -> &[wire::Extension] {
+        &wire.extensions
+    }
+
+    fn from_wire(wire: Self::Wire) -> Result<Self, Invalid> {
+        let actions = wire.actions().map(action).collect::<Result<Vec<_>, _>>()?;
+        object::sorted_set("actions", &actions, 4)?;
+        object::sorted_set("purposes", &wire.purposes, limits::PURPOSES_MAX)?;
+        if actions.is_empty() || wire.purposes.is_empty() {
+            return Err(Invalid::new("actions", "a grant names at least one action and one purpose"));
+        }
+        for text in wire.purposes.iter().chain(&wire.officers) {
+            object::name("purposes", text)?;
+        }
+        if wire.officers.len() > limits::OFFICERS_MAX {
+            return Err(Invalid::new("officers", "too many"));
+        }
+        let to_number = Some(wire.to_number).filter(|&n| n != 0);
+        if wire.from_number == 0 || to_number.is_some_and(|to| to < wire.from_number) {
+            return Err(Invalid::new("from_number", "ranges start at 1 and do not run backwards"));
+        }
+        let term = wire.term.ok_or_else(|| Invalid::new("term", "is missing"))?;
+        check_term(&term)?;
+        let supersedes = if wire.supersedes.is_empty() { None } else { Some(ObjectId::from_slice(&wire.supersedes)?) };
+        Ok(Self {
+            origin: Origin::from_wire(&wire.federation_id, &wire.member_id, wire.epoch)?,
+            grantee: grantee(wire.grantee)?,
+            scope: scope(wire.scope)?,
+            from_number: wire.from_number,
+            to_number,
+            actions,
+            purposes: wire.purposes,
+            not_before: term.not_before,
+            not_after: term.not_after,
+            effective_after: term.effective_after,
+            obligations: wire.obligations.unwrap_or_default().try_into()?,
+            supersedes,
+            officers: wire.officers,
+            nonce: nonce(&wire.nonce)?,
+        })
+    }
+
+    fn to_wire(&self) -> Self::Wire {
+        let o = &self.obligations;
+        wire::Grant {
+            federation_id: self.origin.federation.to_bytes(),
+            member_id: self.origin.member.to_bytes(),
+            epoch: self.origin.epoch,
+            grantee: Some(grantee_wire(&self.grantee)),
+            scope: Some(scope_wire(&self.scope)),
+            from_number: self.from_number,
+            to_number: self.to_number.unwrap_or_default(),
+            actions: self.actions.iter().map(|&a| action_wire(a).into()).collect(),
+            purposes: self.purposes.clone(),
+            term: Some(wire::Term {
+                not_before: self.not_before,
+                not_after: self.not_after,
+                effective_after: self.effective_after,
+            }),
+            obligations: (*o != Obligations::default()).then(|| wire::Obligations {
+                retention_after_end_seconds: o.retention_after_end_seconds,
+                purge_within_seconds: o.purge_within_seconds,
+                terms_sha256: o.terms_sha256.map(|h| h.to_vec().into()).unwrap_or_default(),
+            }),
+            supersedes: self.supersedes.map(ObjectId::to_bytes).unwrap_or_default(),
+            officers: self.officers.clone(),
+            nonce: Bytes::copy_from_slice(&self.nonce),
+            extensions: Vec::new(),
+        }
+    }
+}
+
+fn check_term(term: &wire::Term) -> Result<(), Invalid> {
+    if term.not_after <= term.not_before {
+        return Err(Invalid::new("not_after", "does not follow not_before"));
+    }
+    let seconds_max = limits::GRANT_LIFETIME_DAYS_MAX * 86_400;
+    if term.not_after - term.not_before > seconds_max {
+        let days = limits::GRANT_LIFETIME_DAYS_MAX;
+        return Err(Invalid::new("not_after", format!("a grant lasts at most {days} days: choose an earlier end")));
+    }
+    Ok(())
+}
+
+pub fn action(action: wire::Action) -> Result<Action, Invalid> {
+    Ok(match action {
+        wire::Action::List => Action::List,
+        wire::Action::Read => Action::Read,
+        wire::Action::Aggregate => Action::Aggregate,
+        wire::Action::Relay => Action::Relay,
+        wire::Action::Unspecified => return Err(Invalid::new("actions", "unknown action")),
+    })
+}
+
+fn action_wire(action: Action) -> wire::Action {
+    match action {
+        Action::List => wire::Action::List,
+        Action::Read => wire::Action::Read,
+        Action::Aggregate => wire::Action::Aggregate,
+        Action::Relay => wire::Action::Relay,
+    }
+}
+
+fn grantee(wire: Option<wire::Grantee>) -> Result<Grantee, Invalid> {
+    use wire::grantee::Who;
+    match wire.and_then(|g| g.who) {
+        Some(Who::MemberId(id)) => Ok(Grantee::Member(MemberId::from_slice(&id)?)),
+        Some(Who::CircleId(id)) => Ok(Grantee::Circle(ObjectId::from_slice(&id)?)),
+        Some(Who::AllMembers(true)) => Ok(Grantee::AllMembers),
+        _ => Err(Invalid::new("grantee", "is missing")),
+    }
+}
+
+fn grantee_wire(grantee: &Grantee) -> wire::Grantee {
+    use wire::grantee::Who;
+    let who = match grantee {
+        Grantee::Member(id) => Who::MemberId(id.to_bytes()),
+        Grantee::Circle(id) => Who::CircleId(id.to_bytes()),
+        Grantee::AllMembers => Who::AllMembers(true),
+    };
+    wire::Grantee { who: Some(who) }
+}
+
+fn scope(wire: Option<wire::Scope>) -> Result<Scope, Invalid> {
+    let wire = wire.ok_or_else(|| Invalid::new("scope", "is missing"))?;
+    match (wire.datasets.is_empty(), wire.themes.is_empty(), wire.all) {
+        (false, true, false) => {
+            let datasets = wire.datasets.iter().map(|d| d.parse()).collect::<Result<Vec<DatasetId>, _>>()?;
+            object::sorted_set("datasets", &datasets, limits::DATASETS_PER_SCOPE_MAX)?;
+            Ok(Scope::Datasets(datasets))
+        }
+        (true, false, false) => {
+            object::sorted_set("themes", &wire.themes, limits::THEMES_MAX)?;
+            wire.themes.iter().try_for_each(|t| object::name("themes", t))?;
+            Ok(Scope::Themes(wire.themes))
+        }
+        (true, true, true) => Ok(Scope::All),
+        _ => Err(Invalid::new("scope", "names either datasets, or themes, or all")),
+    }
+}
+
+fn scope_wire(scope: &Scope) -> wire::Scope {
+    match scope {
+        Scope::Datasets(ids) => {
+            wire::Scope { datasets: ids.iter().map(|d| d.to_string()).collect(), ..Default::default() }
+        }
+        Scope::Themes(themes) => wire::Scope { themes: themes.clone(), ..Default::default() },
+        Scope::All => wire::Scope { all: true, ..Default::default() },
+    }
+}
+
+impl TryFrom<wire::Obligations> for Obligations {
+    type Error = Invalid;
+
+    fn try_from(wire: wire::Obligations) -> Result<Self, Invalid> {
+        let terms_sha256 = match wire.terms_sha256.len() {
+            0 => None,
+            _ => Some(
+                wire.terms_sha256.as_ref().try_into().map_err(|_| Invalid::new("terms_sha256", "is not 32 bytes"))?,
+            ),
+        };
+        Ok(Self {
+            retention_after_end_seconds: wire.retention_after_end_seconds,
+            purge_within_seconds: wire.purge_within_seconds,
+            terms_sha256,
+        })
+    }
+}
+
+fn nonce(bytes: &[u8]) -> Result<[u8; 16], Invalid> {
+    bytes.try_into().map_err(|_| Invalid::new("nonce", "is not 16 bytes"))
+}
+
+fn object_ids(field: &'static str, raw: &[Bytes]) -> Result<Vec<ObjectId>, Invalid> {
+    object::ids(field, raw, limits::GRANTS_PER_REVOCATION_MAX, ObjectId::from_slice)
+}
+
+fn ids_wire(ids: &[ObjectId]) -> Vec<Bytes> {
+    ids.iter().map(|id| id.to_bytes()).collect()
+}
+
+impl Object for Revocation {
+    const TYPE: &'static str = "application/vnd.talanoa.revocation.v1+protobuf";
+    type Wire = wire::Revocation;
+
+    fn extensions(wire: &Self::Wire) -> &[wire::Extension] {
+        &wire.extensions
+    }
+
+    fn from_wire(wire: Self::Wire) -> Result<Self, Invalid> {
+        object::text("reason", &wire.reason, limits::TEXT_BYTES_MAX)?;
+        Ok(Self {
+            origin: Origin::from_wire(&wire.federation_id, &wire.member_id, wire.epoch)?,
+            grants: object_ids("grants", &wire.grants)?,
+            purge: wire.purge,
+            purge_by: wire.purge_by,
+            reason: wire.reason,
+            declared_at: wire.declared_at,
+        })
+    }
+
+    fn to_wire(&self) -> Self::Wire {
+        wire::Revocation {
+            federation_id: self.origin.federation.to_bytes(),
+            member_id: self.origin.member.to_bytes(),
+            epoch: self.origin.epoch,
+            grants: ids_wire(&self.grants),
+            purge: self.purge,
+            purge_by: self.purge_by,
+            reason: self.reason.clone(),
+            declared_at: self.declared_at,
+            extensions: Vec::new(),
+        }
+    }
+}
+
+impl Object for Denial {
+    const TYPE: &'static str = "application/vnd.talanoa.denial.v1+protobuf";
+    type Wire = wire::Denial;
+
+    fn extensions(wire: &Self::Wire) -> &[wire::Extension] {
+        &wire.extensions
+    }
+
+    fn from_wire(wire: Self::Wire) -> Result<Self, Invalid> {
+        let subject = if wire.subject.is_empty() { None } else { Some(MemberId::from_slice(&wire.subject)?) };
+        let dataset = if wire.dataset.is_empty() { None } else { Some(wire.dataset.parse()?) };
+        Ok(Self {
+            origin: Origin::from_wire(&wire.federation_id, &wire.member_id, wire.epoch)?,
+            subject,
+            dataset,
+            until: Some(wire.until).filter(|&t| t != 0),
+            declared_at: wire.declared_at,
+            nonce: nonce(&wire.nonce)?,
+        })
+    }
+
+    fn to_wire(&self) -> Self::Wire {
+        wire::Denial {
+            federation_id: self.origin.federation.to_bytes(),
+            member_id: self.origin.member.to_bytes(),
+            epoch: self.origin.epoch,
+            subject: self.subject.map(MemberId::to_bytes).unwrap_or_default(),
+            dataset: self.dataset.as_ref().map(ToString::to_string).unwrap_or_default(),
+            until: self.until.unwrap_or_default(),
+            declared_at: self.declared_at,
+            nonce: Bytes::copy_from_slice(&self.nonce),
+            extensions: Vec::new(),
+        }
+    }
+}
+
+impl Object for LiftDenial {
+    const TYPE: &'static str = "application/vnd.talanoa.lift-denial.v1+protobuf";
+    type Wire = wire::LiftDenial;
+
+    fn extensions(wire: &Self::Wire) -> &[wire::Extension] {
+        &wire.extensions
+    }
+
+    fn from_wire(wire: Self::Wire) -> Result<Self, Invalid> {
+        Ok(Self {
+            origin: Origin::from_wire(&wire.federation_id, &wire.member_id, wire.epoch)?,
+            denials: object_ids("denials", &wire.denials)?,
+            declared_at: wire.declared_at,
+        })
+    }
+
+    fn to_wire(&self) -> Self::Wire {
+        wire::LiftDenial {
+            federation_id: self.origin.federation.to_bytes(),
+            member_id: self.origin.member.to_bytes(),
+            epoch: self.origin.epoch,
+            denials: ids_wire(&self.denials),
+            declared_at: self.declared_at,
+            extensions: Vec::new(),
+        }
+    }
+}
+
+impl Object for PurgeReceipt {
+    const TYPE: &'static str = "application/vnd.talanoa.purge-receipt.v1+protobuf";
+    type Wire = wire::PurgeReceipt;
+
+    fn extensions(wire: &Self::Wire) -> &[wire::Extension] {
+        &wire.extensions
+    }
+
+    fn from_wire(wire: Self::Wire) -> Result<Self, Invalid> {
+        let mut releases = Vec::new();
+        for purged in &wire.releases {
+            releases.push((Commitment::from_slice(&purged.commitment)?, purged.bytes));
+        }
+        let commitments: Vec<Commitment> = releases.iter().map(|(c, _)| *c).collect();
+        object::sorted_set("releases", &commitments, limits::RELEASES_PER_RECEIPT_MAX)?;
+        let mut exceptions = Vec::new();
+        for e in wire.exceptions {
+            object::name("exceptions", &e.reason)?;
+            let commitment = Commitment::from_slice(&e.commitment)?;
+            exceptions.push(PurgeException { commitment, at: e.at, reason: e.reason });
+        }
+        object::sorted_set("exceptions", &exceptions, limits::RELEASES_PER_RECEIPT_MAX)?;
+        Ok(Self {
+            origin: Origin::from_wire(&wire.federation_id, &wire.member_id, wire.epoch)?,
+            grantor: MemberId::from_slice(&wire.origin)?,
+            revocation: ObjectId::from_slice(&wire.revocation)?,
+            grants: object_ids("grants", &wire.grants)?,
+            releases,
+            exceptions,
+            completed_at: wire.completed_at,
+        })
+    }
+
+    fn to_wire(&self) -> Self::Wire {
+        let purged = |(c, bytes): &(Commitment, u64)| wire::Purged { commitment: c.to_bytes(), bytes: *bytes };
+        let exception = |e: &PurgeException| wire::PurgeException {
+            commitment: e.commitment.to_bytes(),
+            reason: e.reason.clone(),
+            at: e.at,
+        };
+        wire::PurgeReceipt {
+            federation_id: self.origin.federation.to_bytes(),
+            member_id: self.origin.member.to_bytes(),
+            epoch: self.origin.epoch,
+            origin: self.grantor.to_bytes(),
+            revocation: self.revocation.to_bytes(),
+            grants: ids_wire(&self.grants),
+            releases: self.releases.iter().map(purged).collect(),
+            exceptions: self.exceptions.iter().map(exception).collect(),
+            completed_at: self.completed_at,
+            extensions: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        id::FederationId,
+        object::ObjectError,
+    };
+
+    pub(crate) fn grant() -> Grant {
+        Grant {
+            origin: Origin { federation: FederationId([1; 32]), member: MemberId([2; 32]), epoch: 1 },
+            grantee: Grantee::Member(MemberId([3; 32])),
+            scope: Scope::Datasets(vec!["A".parse().unwrap()]),
+            from_number: 1,
+            to_number: None,
+            actions: vec![Action::Read],
+            purposes: vec!["official-statistics".into()],
+            not_before: 100,
+            not_after: 200,
+            effective_after: 0,
+            obligations: Obligations::default(),
+            supersedes: None,
+            officers: Vec::new(),
+            nonce: [7; 16],
+        }
+    }
+
+    #[test]
+    fn a_grant_reads_back_as_written() {
+        let grant = grant();
+        assert_eq!(Grant::decode(&grant.encode()), Ok(grant));
+    }
+
+    #[test]
+    fn a_grant_has_a_greatest_lifetime() {
+        let longest = limits::GRANT_LIFETIME_DAYS_MAX * 86_400;
+        let lasting = |seconds| Grant { not_after: 100 + seconds, ..grant() };
+        assert!(Grant::decode(&lasting(longest).encode()).is_ok());
+        assert!(Grant::decode(&lasting(longest + 1).encode()).is_err());
+        assert!(Grant::decode(&lasting(0).encode()).is_err());
+    }
+
+    #[test]
+    fn a_critical_extension_refuses_and_another_is_ignored() {
+        use prost::Message;
+        let with = |critical| {
+            let mut wire = grant().to_wire();
+            wire.extensions = vec![wire::Extension { name: "x".into(), critical, value: Bytes::from_static(b"1") }];
+            Grant::decode(&wire.encode_to_vec().into())
+        };
+        assert_eq!(with(false), Ok(grant()));
+        assert_eq!(with(true), Err(ObjectError::UnknownCriticalExtension("x".into())));
+    }
+
+    #[test]
+    fn a_scope_is_exactly_one_thing() {
+        use prost::Message;
+        for scope in [
+            wire::Scope::default(),
+            wire::Scope { datasets: vec!["A".into()], all: true, ..Default::default() },
+            wire::Scope { datasets: vec!["B".into(), "A".into()], ..Default::default() },
+            wire::Scope { datasets: vec!["A".into(), "A".into()], ..Default::default() },
+        ] {
+            let wire = wire::Grant { scope: Some(scope), ..grant().to_wire() };
+            assert!(Grant::decode(&wire.encode_to_vec().into()).is_err());
+        }
+    }
+}
