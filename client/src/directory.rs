@@ -22,7 +22,6 @@ use prost::Message;
 use sha2::{Digest, Sha256};
 use talanoa_proto::{
     charter::CharterFile,
-    checkpoint::SignedCheckpoint,
     chunk::VerifiedChunk,
     entry::Declared,
     grant::Action,
@@ -168,12 +167,7 @@ impl Peer {
     /// Applies what was verified before it was written; here only the state is rebuilt.
     fn fold(&mut self, kept: &Kept) -> Result<(), KeepError> {
         if !kept.note.is_empty() {
-            let head = wire::Head { checkpoint: kept.note.clone(), from_size: 0, consistency: Vec::new() };
-            let mut fresh = TrustedPeer::new(self.trusted.identity().id(), self.trusted.federation(), 1, self.trusted.identity().clone());
-            fresh.advance(&head).map_err(|e| KeepError::Damaged(e.to_string()))?;
-            if let Some(head) = fresh.head() {
-                self.trusted.restore_head(head.clone());
-            }
+            self.trusted.restore_head(&kept.note);
         }
         for entry in &kept.entries {
             let verified = self.trusted.verify(entry).map_err(|e| KeepError::Damaged(e.to_string()))?;

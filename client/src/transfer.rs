@@ -179,7 +179,7 @@ impl<P: Partial> Listed<P> {
     async fn plan(mut self) -> Result<Planned<P>, PeerError> {
         blocking(move || {
             let missing = missing_chunks(&self.list, self.bytes, &mut self.partial)?;
-            Ok(Planned { list: self.list, bytes: self.bytes, partial: self.partial, missing })
+            Ok(Planned { list: self.list, partial: self.partial, missing })
         })
         .await
     }
@@ -187,7 +187,6 @@ impl<P: Partial> Listed<P> {
 
 struct Planned<P> {
     list: PageList,
-    bytes: u64,
     partial: P,
     missing: Vec<Range>,
 }

@@ -1,1 +1,3 @@
+//! The house: rooms in the order in which a release walks through them.
 
+pub mod store;

@@ -145,6 +145,11 @@ impl ConsentState {
         self.denials.iter().filter(|(id, _)| !self.lifted.contains(id))
     }
 
+    /// A denial by its id, lifted or not.
+    pub fn denial(&self, id: &ObjectId) -> Option<&Denial> {
+        self.denials.get(id)
+    }
+
     /// With `dataset` absent: whether the member is denied altogether, connection included.
     pub fn is_denied(&self, reader: MemberId, dataset: Option<&DatasetId>, now: u64) -> bool {
         self.denials().any(|(_, d)| {

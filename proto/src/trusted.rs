@@ -134,9 +134,12 @@ impl TrustedPeer {
         journal_origin(&self.identity.id(), self.epoch)
     }
 
-    /// Puts back what was verified and made durable before: for folding a state at start, never for the wire.
-    pub fn restore_head(&mut self, head: SignedCheckpoint) {
-        self.head = Some(head);
+    /// Puts back a head that was accepted and made durable before: for folding a state at start. Its
+    /// signature is checked again; its consistency was then.
+    pub fn restore_head(&mut self, note: &[u8]) {
+        if let Ok(head) = SignedCheckpoint::open(note, &self.origin(), &self.node_keys()) {
+            self.head = Some(head);
+        }
     }
 
     /// Takes a newer head, or refuses it. One root per size, and each extends the one before.

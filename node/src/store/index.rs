@@ -264,7 +264,7 @@ impl Changes {
 
     /// What a denial hid is shown again: to its subject, by way of the grants that it holds.
     fn lifted(&mut self, lift: &talanoa_proto::grant::LiftDenial, state: &State) {
-        let subjects: Vec<_> = lift.denials.iter().filter_map(|id| state.denied_by(id)).collect();
+        let subjects: Vec<_> = lift.denials.iter().filter_map(|id| state.consent.denial(id)).map(|d| d.subject).collect();
         for (id, grant) in state.consent.grants() {
             let Grantee::Member(member) = grant.grantee else { continue };
             if subjects.iter().any(|s| s.is_none_or(|s| s == member)) {

@@ -122,9 +122,9 @@ records! {
         #[prost(string, tag = "3")] pub outcome: String,
         #[prost(uint64, tag = "4")] pub at: u64,
     }
-    // Written before the payload of record `target` is zeroed: a zeroed payload without one is rot.
+    // Written before the payload at that place is zeroed: a zeroed payload without one is rot.
     15 Erase {
-        #[prost(uint64, tag = "1")] pub target: u64,
+        #[prost(bytes = "bytes", tag = "1")] pub position: Bytes,
         #[prost(string, tag = "2")] pub reason: String,
     }
     // A grant that began or ended by time: a feed step of its own.
@@ -157,13 +157,13 @@ records! {
     }
 }
 
-/// A release named in a tombstone, and the ledger record that held its manifest.
+/// A release named in a tombstone: where the origin journaled it, and the bytes of its files here.
 #[derive(Clone, PartialEq, Message)]
 pub struct Buried {
     #[prost(bytes = "bytes", tag = "1")]
     pub commitment: Bytes,
     #[prost(uint64, tag = "2")]
-    pub record: u64,
+    pub index: u64,
     #[prost(uint64, tag = "3")]
     pub bytes: u64,
 }

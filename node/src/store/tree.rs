@@ -22,22 +22,56 @@ pub struct Tree {
 #[derive(Clone, Debug)]
 pub struct TreeReader(Arc<File>);
 
-impl Tree {
-    /// `leaves` are the leaf hashes that the ledger holds, in order.
-    pub fn open(path: &Path, leaves: impl Iterator<Item = Hash>) -> std::io::Result<Self> {
+/// A tree while the ledger is read: compares with the file as it goes and writes only where it differs,
+/// so that an intact tree costs reads alone.
+#[derive(Debug)]
+pub struct Opening {
+    file: File,
+    frontier: Frontier,
+    at: u64,
+    pending: Vec<u8>,
+}
+
+impl Opening {
+    pub fn begin(path: &Path) -> std::io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-        let mut frontier = Frontier::default();
-        let mut writer = Rebuild { file: &file, at: 0, pending: Vec::new() };
-        for leaf in leaves {
-            for hash in frontier.append(leaf) {
-                writer.push(&hash)?;
-            }
-        }
-        writer.flush()?;
-        file.set_len(merkle::stored_count(frontier.size()) * 32)?;
-        Ok(Self { file: Arc::new(file), frontier })
+        Ok(Self { file, frontier: Frontier::default(), at: 0, pending: Vec::new() })
     }
 
+    /// `None`: the entry is damaged in the ledger, and the leaf that this file holds is all that is left of it.
+    pub fn push(&mut self, leaf: Option<Hash>) -> std::io::Result<()> {
+        let leaf = match leaf {
+            Some(leaf) => leaf,
+            None => {
+                let mut held = [0; 32];
+                let position = merkle::stored_position(0, self.frontier.size());
+                self.file.read_exact_at(&mut held, position * 32)?;
+                held
+            }
+        };
+        self.pending.extend(self.frontier.append(leaf).into_iter().flatten());
+        if self.pending.len() < 1 << 20 { Ok(()) } else { self.flush() }
+    }
+
+    pub fn finish(mut self) -> std::io::Result<Tree> {
+        self.flush()?;
+        self.file.set_len(merkle::stored_count(self.frontier.size()) * 32)?;
+        Ok(Tree { file: Arc::new(self.file), frontier: self.frontier })
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        let mut held = vec![0; self.pending.len()];
+        let same = self.file.read_exact_at(&mut held, self.at).is_ok() && held == self.pending;
+        if !same {
+            self.file.write_all_at(&self.pending, self.at)?;
+        }
+        self.at += self.pending.len() as u64;
+        self.pending.clear();
+        Ok(())
+    }
+}
+
+impl Tree {
     pub fn size(&self) -> u64 {
         self.frontier.size()
     }
@@ -55,16 +89,6 @@ impl Tree {
         }
         self.file.write_all_at(&bytes, start)?;
         Ok(self.frontier.root())
-    }
-
-    /// Puts the tree back to an earlier size: the batch that made it grow was not anchored.
-    pub fn cut(&mut self, frontier: Frontier) -> std::io::Result<()> {
-        self.frontier = frontier;
-        self.file.set_len(merkle::stored_count(self.frontier.size()) * 32)
-    }
-
-    pub fn frontier(&self) -> Frontier {
-        self.frontier.clone()
     }
 }
 
@@ -90,30 +114,5 @@ impl TreeReader {
 
     pub fn consistency(&self, old: u64, new: u64) -> std::io::Result<Vec<Hash>> {
         merkle::consistency_proof(old, new, &mut |p| self.at(p))
-    }
-}
-
-/// Compares as it goes and writes only where the file differs, so that an intact tree costs reads alone.
-struct Rebuild<'a> {
-    file: &'a File,
-    at: u64,
-    pending: Vec<u8>,
-}
-
-impl Rebuild<'_> {
-    fn push(&mut self, hash: &Hash) -> std::io::Result<()> {
-        self.pending.extend_from_slice(hash);
-        if self.pending.len() < 1 << 20 { Ok(()) } else { self.flush() }
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        let mut held = vec![0; self.pending.len()];
-        let same = self.file.read_exact_at(&mut held, self.at).is_ok() && held == self.pending;
-        if !same {
-            self.file.write_all_at(&self.pending, self.at)?;
-        }
-        self.at += self.pending.len() as u64;
-        self.pending.clear();
-        Ok(())
     }
 }

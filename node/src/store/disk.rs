@@ -1,0 +1,317 @@
+//! Every durable operation of the node, in one file, numbered.
+//!
+//! The number is what fault injection counts by (feature `fault`): a test fails operation 1, then 2, and
+//! so on until a run ends untouched, so that no write is forgotten. Reads are not counted.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io,
+    os::unix::fs::{FileExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// A durable operation that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{operation} {path}: {source}", path = path.display())]
+pub struct DiskError {
+    pub operation: &'static str,
+    pub path: PathBuf,
+    pub source: io::Error,
+}
+
+impl DiskError {
+    pub fn is_full(&self) -> bool {
+        matches!(self.source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    }
+
+    /// After a failed sync nobody knows what is on the platter, and asking again can answer "fine":
+    /// the process must stop and read its files anew.
+    pub fn is_sync(&self) -> bool {
+        self.operation == "sync"
+    }
+}
+
+/// The way to the disk. Clones share one counter.
+#[derive(Clone, Debug, Default)]
+pub struct Disk {
+    operations: Arc<AtomicU64>,
+    #[cfg(feature = "fault")]
+    fault: Arc<fault::Plan>,
+}
+
+impl Disk {
+    /// With the feature `fault`, takes its orders from `TALANOA_FAULT`.
+    pub fn from_env() -> Self {
+        Self {
+            operations: Arc::default(),
+            #[cfg(feature = "fault")]
+            fault: Arc::new(fault::Plan::from_env()),
+        }
+    }
+
+    /// Durable operations begun so far.
+    pub fn operations(&self) -> u64 {
+        self.operations.load(Ordering::SeqCst)
+    }
+
+    pub fn open(&self, path: &Path) -> Result<DiskFile, DiskError> {
+        let created = !path.exists();
+        let file = self.run("open", path, || {
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+        })?;
+        if created {
+            self.sync_parent(path)?;
+        }
+        Ok(DiskFile { disk: self.clone(), file: Arc::new(file), path: path.to_owned() })
+    }
+
+    /// All or nothing: a new file takes the old one's place in one rename.
+    pub fn write_atomic(&self, path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+        let fresh = path.with_extension("new");
+        let file = self.open(&fresh)?;
+        file.set_len(0)?;
+        file.write_at(bytes, 0)?;
+        file.sync()?;
+        self.rename(&fresh, path)
+    }
+
+    pub fn rename(&self, from: &Path, to: &Path) -> Result<(), DiskError> {
+        self.run("rename", to, || fs::rename(from, to))?;
+        self.sync_parent(to)
+    }
+
+    pub fn create_dir(&self, path: &Path) -> Result<(), DiskError> {
+        if path.is_dir() {
+            return Ok(());
+        }
+        self.run("create", path, || {
+            use std::os::unix::fs::DirBuilderExt;
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+        })?;
+        self.sync_parent(path)
+    }
+
+    pub fn remove_file(&self, path: &Path) -> Result<(), DiskError> {
+        match self.run("remove", path, || fs::remove_file(path)) {
+            Err(e) if e.source.kind() == io::ErrorKind::NotFound => return Ok(()),
+            outcome => outcome?,
+        }
+        self.sync_parent(path)
+    }
+
+    pub fn remove_dir(&self, path: &Path) -> Result<(), DiskError> {
+        match self.run("remove", path, || fs::remove_dir_all(path)) {
+            Err(e) if e.source.kind() == io::ErrorKind::NotFound => return Ok(()),
+            outcome => outcome?,
+        }
+        self.sync_parent(path)
+    }
+
+    fn sync_parent(&self, path: &Path) -> Result<(), DiskError> {
+        let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        self.run("sync", parent, || File::open(parent)?.sync_all())
+    }
+
+    fn run<T>(
+        &self,
+        operation: &'static str,
+        path: &Path,
+        action: impl FnOnce() -> io::Result<T>,
+    ) -> Result<T, DiskError> {
+        let _number = self.operations.fetch_add(1, Ordering::SeqCst) + 1;
+        #[cfg(feature = "fault")]
+        let outcome = self.fault.before(_number, operation).and_then(|()| action());
+        #[cfg(not(feature = "fault"))]
+        let outcome = action();
+        outcome.map_err(|source| DiskError { operation, path: path.to_owned(), source })
+    }
+}
+
+/// An open file whose writes are counted. Clones share the file.
+#[derive(Clone, Debug)]
+pub struct DiskFile {
+    disk: Disk,
+    file: Arc<File>,
+    path: PathBuf,
+}
+
+impl DiskFile {
+    pub fn write_at(&self, bytes: &[u8], offset: u64) -> Result<(), DiskError> {
+        #[cfg(feature = "fault")]
+        if let Some(part) = self.disk.fault.written_part(self.disk.operations() + 1, bytes.len()) {
+            self.disk.operations.fetch_add(1, Ordering::SeqCst);
+            let done = self.file.write_all_at(&bytes[..part], offset).and_then(|()| self.disk.fault.after_part());
+            return done.map_err(|source| DiskError { operation: "write", path: self.path.clone(), source });
+        }
+        self.disk.run("write", &self.path, || self.file.write_all_at(bytes, offset))
+    }
+
+    pub fn sync(&self) -> Result<(), DiskError> {
+        self.disk.run("sync", &self.path, || self.file.sync_data())
+    }
+
+    pub fn set_len(&self, bytes: u64) -> Result<(), DiskError> {
+        self.disk.run("truncate", &self.path, || self.file.set_len(bytes))
+    }
+
+    /// Up to `bytes`; less at the end of the file.
+    pub fn read_at(&self, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
+        let mut buffer = vec![0; bytes];
+        let mut filled = 0;
+        while filled < bytes {
+            match self.file.read_at(&mut buffer[filled..], offset + filled as u64) {
+                Ok(0) => break,
+                Ok(n) => filled += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        buffer.truncate(filled);
+        Ok(buffer)
+    }
+
+    pub fn bytes(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+}
+
+/// Space set aside while there is some, so that consent can still be taken back when the disk is full.
+#[derive(Debug)]
+pub struct Reserve {
+    disk: Disk,
+    path: PathBuf,
+}
+
+const RESERVE_BYTES: usize = 16 << 20;
+
+impl Reserve {
+    pub fn new(disk: Disk, path: PathBuf) -> Self {
+        Self { disk, path }
+    }
+
+    /// Made anew when there is room again. Failing to is no fault: the disk is full, and says so elsewhere.
+    pub fn fill(&self) -> bool {
+        if fs::metadata(&self.path).is_ok_and(|m| m.len() >= RESERVE_BYTES as u64) {
+            return true;
+        }
+        let filled = self.disk.open(&self.path).and_then(|file| {
+            // Real bytes: a sparse file reserves nothing.
+            let block = vec![0xa5; 1 << 20];
+            (0..RESERVE_BYTES).step_by(block.len()).try_for_each(|at| file.write_at(&block, at as u64))?;
+            file.sync()
+        });
+        if filled.is_err() {
+            let _ = self.free();
+        }
+        filled.is_ok()
+    }
+
+    pub fn free(&self) -> Result<(), DiskError> {
+        #[cfg(feature = "fault")]
+        self.disk.fault.freed();
+        self.disk.remove_file(&self.path)
+    }
+}
+
+#[cfg(feature = "fault")]
+mod fault {
+    //! `TALANOA_FAULT=kill|lost|torn|eio|enospc@N`: what happens at durable operation N.
+
+    use std::{
+        io,
+        sync::atomic::{AtomicBool, AtomicI64, Ordering},
+    };
+
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Kind {
+        /// The process is killed before the operation.
+        Kill,
+        /// A write does not reach the platter, and the power fails at the next sync.
+        Lost,
+        /// Half of a write reaches the platter, and the power fails.
+        Torn,
+        Eio,
+        /// No space from here on, until the reserve is freed.
+        Enospc,
+    }
+
+    #[derive(Debug, Default)]
+    pub struct Plan {
+        fault: Option<(Kind, u64)>,
+        power_failing: AtomicBool,
+        freed: AtomicI64,
+    }
+
+    /// Operations for which a freed reserve has room.
+    const FREED_OPERATIONS: i64 = 64;
+
+    impl Plan {
+        pub fn from_env() -> Self {
+            let parse = |text: String| {
+                let (kind, number) = text.split_once('@')?;
+                let kind = match kind {
+                    "kill" => Kind::Kill,
+                    "lost" => Kind::Lost,
+                    "torn" => Kind::Torn,
+                    "eio" => Kind::Eio,
+                    "enospc" => Kind::Enospc,
+                    _ => return None,
+                };
+                Some((kind, number.parse().ok()?))
+            };
+            Self { fault: std::env::var("TALANOA_FAULT").ok().and_then(parse), ..Self::default() }
+        }
+
+        pub fn before(&self, number: u64, operation: &str) -> io::Result<()> {
+            let Some((kind, at)) = self.fault else { return Ok(()) };
+            if operation == "sync" && self.power_failing.load(Ordering::SeqCst) {
+                die();
+            }
+            match kind {
+                Kind::Kill if number == at => die(),
+                Kind::Lost | Kind::Torn if number == at => die(),
+                Kind::Eio if number == at => Err(io::Error::from_raw_os_error(5)),
+                Kind::Enospc if number >= at && matches!(operation, "write" | "open" | "create") => {
+                    if self.freed.fetch_sub(1, Ordering::SeqCst) > 0 {
+                        return Ok(());
+                    }
+                    Err(io::Error::from_raw_os_error(28))
+                }
+                _ => Ok(()),
+            }
+        }
+
+        /// How much of a write is done before the power fails, if this is the one.
+        pub fn written_part(&self, number: u64, bytes: usize) -> Option<usize> {
+            match self.fault {
+                Some((Kind::Lost, at)) if at == number => {
+                    self.power_failing.store(true, Ordering::SeqCst);
+                    Some(0)
+                }
+                Some((Kind::Torn, at)) if at == number => Some(bytes / 2),
+                _ => None,
+            }
+        }
+
+        pub fn after_part(&self) -> io::Result<()> {
+            if matches!(self.fault, Some((Kind::Torn, _))) {
+                die();
+            }
+            Ok(())
+        }
+
+        pub fn freed(&self) {
+            self.freed.store(FREED_OPERATIONS, Ordering::SeqCst);
+        }
+    }
+
+    /// As `kill -9` does it: no destructor, no flush, no goodbye.
+    fn die() -> ! {
+        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+        std::process::abort()
+    }
+}

@@ -1,0 +1,355 @@
+//! Opening a ledger: every record is read and judged; a torn tail is cut, rot never.
+
+use std::{fs::File, io::Read, path::Path};
+
+use talanoa_proto::merkle::Hash;
+
+use crate::store::{
+    anchor::{self, Anchor, Anchored, JournalHead},
+    disk::Disk,
+    ledger::{
+        HEADER_BYTES, Header, Ledger, LedgerError, PAYLOAD_BYTES_MAX, Payload, Position, SEGMENT_BYTES_MAX,
+        segment_name, segments,
+    },
+};
+
+/// A record as the walk meets it.
+#[derive(Debug)]
+pub struct Visit<'a> {
+    pub number: u64,
+    pub at: Position,
+    pub kind: u8,
+    pub payload: Payload<'a>,
+}
+
+/// What opening found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Opened {
+    /// (segment, offset) behind which a torn tail was cut.
+    pub cut: Option<(u32, u64)>,
+    /// Records before the anchor whose payload is damaged: quarantined, never cut.
+    pub rotten: Vec<u64>,
+    /// Whole records beyond the anchor: kept, they were under way when the process ended.
+    pub unanchored: u64,
+}
+
+/// Where a walk ended, and why.
+#[derive(Debug)]
+pub struct Walk {
+    pub records: u64,
+    pub chain: Hash,
+    pub segment: u32,
+    pub offset: u64,
+    /// Why it did not reach the end of the files.
+    pub broken: Option<&'static str>,
+    /// Chain value when `anchored.records` records had been read.
+    pub chain_at_anchor: Option<Hash>,
+}
+
+impl Ledger {
+    /// A new, empty ledger.
+    pub fn create(disk: Disk, dir: &Path, anchor_dir: &Path) -> Result<Self, LedgerError> {
+        disk.create_dir(dir)?;
+        disk.create_dir(anchor_dir)?;
+        let file = disk.open(&dir.join(segment_name(0)))?;
+        let journal = JournalHead { epoch: 1, size: 0, root: talanoa_proto::merkle::empty_root() };
+        let (incarnation, write, records, segment, offset, chain) = (0, 0, 0, 0, 0, [0; 32]);
+        let anchored = Anchored { incarnation, write, records, segment, offset, chain, journal };
+        let anchor = Anchor::open(&disk, anchor_dir)?;
+        anchor.write(&anchored)?;
+        let (dir, segment_bytes_max) = (dir.to_owned(), SEGMENT_BYTES_MAX);
+        Ok(Self { disk, dir, anchor, anchored, segment, file, offset, records, chain, segment_bytes_max, poisoned: false })
+    }
+
+    /// Reads everything, hands each record to `visit`, and is ready to append.
+    pub fn open(
+        disk: Disk,
+        dir: &Path,
+        anchor_dir: &Path,
+        visit: &mut dyn FnMut(Visit<'_>) -> Result<(), LedgerError>,
+    ) -> Result<(Self, Opened), LedgerError> {
+        let missing = || LedgerError::Anchor { path: anchor_dir.join(anchor::FILE_NAME) };
+        let mut anchored = anchor::newest(anchor::read(anchor_dir)?).ok_or_else(missing)?;
+        let mut opened = Opened::default();
+        let walk = walk(dir, Some(&anchored), &mut |v| {
+            if v.payload == Payload::Rotten && v.number < anchored.records {
+                opened.rotten.push(v.number);
+            }
+            visit(v)
+        })?;
+        let damaged = |what| {
+            let segment = segment_name(walk.segment);
+            LedgerError::Damaged { segment, offset: walk.offset, what }
+        };
+        if walk.records < anchored.records {
+            return Err(damaged(walk.broken.unwrap_or("acknowledged records are missing")));
+        }
+        if walk.chain_at_anchor != Some(anchored.chain) {
+            return Err(damaged("the chain does not lead to the anchored value"));
+        }
+        opened.unanchored = walk.records - anchored.records;
+        let file = disk.open(&dir.join(segment_name(walk.segment)))?;
+        if walk.broken.is_some() {
+            // At or after the anchored offset: nobody was told of it. Later segments first, so that a crash
+            // in between leaves a tail that is cut again.
+            for later in segments(dir)?.into_iter().filter(|&s| s > walk.segment).rev() {
+                disk.remove_file(&dir.join(segment_name(later)))?;
+            }
+            file.set_len(walk.offset)?;
+            file.sync()?;
+            opened.cut = Some((walk.segment, walk.offset));
+        }
+        anchored.incarnation += 1;
+        anchored.write += 1;
+        let anchor = Anchor::open(&disk, anchor_dir)?;
+        anchor.write(&anchored)?;
+        let ledger = Self {
+            disk,
+            dir: dir.to_owned(),
+            anchor,
+            anchored,
+            segment: walk.segment,
+            file,
+            offset: walk.offset,
+            records: walk.records,
+            chain: walk.chain,
+            segment_bytes_max: SEGMENT_BYTES_MAX,
+            poisoned: false,
+        };
+        Ok((ledger, opened))
+    }
+}
+
+/// Reads records until the end or the first that does not continue the chain. Changes nothing.
+pub fn walk(
+    dir: &Path,
+    anchored: Option<&Anchored>,
+    visit: &mut dyn FnMut(Visit<'_>) -> Result<(), LedgerError>,
+) -> Result<Walk, LedgerError> {
+    let acknowledged = anchored.map_or(0, |a| a.records);
+    let mut walk = Walk { records: 0, chain: [0; 32], segment: 0, offset: 0, broken: None, chain_at_anchor: None };
+    let segments = segments(dir)?;
+    for (n, &segment) in segments.iter().enumerate() {
+        if segment as usize != n {
+            walk.broken = Some("a segment file is missing");
+            break;
+        }
+        (walk.segment, walk.offset) = (segment, 0);
+        let mut file = std::io::BufReader::with_capacity(1 << 20, File::open(dir.join(segment_name(segment)))?);
+        while walk.broken.is_none() {
+            if walk.records == acknowledged {
+                walk.chain_at_anchor = Some(walk.chain);
+            }
+            let mut header = [0; HEADER_BYTES];
+            match fill(&mut file, &mut header)? {
+                0 => break,
+                HEADER_BYTES => walk.broken = next(&mut file, &header, &mut walk, acknowledged, visit)?,
+                _ => walk.broken = Some("a header is cut short"),
+            }
+        }
+        if walk.broken.is_some() {
+            break;
+        }
+    }
+    if walk.records == acknowledged {
+        walk.chain_at_anchor = Some(walk.chain);
+    }
+    Ok(walk)
+}
+
+/// One record; says what is wrong when it does not continue the chain.
+fn next(
+    file: &mut impl Read,
+    header: &[u8],
+    walk: &mut Walk,
+    acknowledged: u64,
+    visit: &mut dyn FnMut(Visit<'_>) -> Result<(), LedgerError>,
+) -> Result<Option<&'static str>, LedgerError> {
+    let Some(header) = Header::decode(header) else { return Ok(Some("a header is damaged")) };
+    if header.prev_chain != walk.chain || header.bytes as usize > PAYLOAD_BYTES_MAX {
+        return Ok(Some("a header does not continue the chain"));
+    }
+    let mut payload = vec![0; header.bytes as usize];
+    if fill(file, &mut payload)? != payload.len() {
+        return Ok(Some("a payload is cut short"));
+    }
+    let judged = header.judge(&payload);
+    // Beyond the anchor a payload that is not whole is a torn write; before it, it is rot or erasure.
+    if !matches!(judged, Payload::Intact(_)) && walk.records >= acknowledged {
+        return Ok(Some("a payload is torn"));
+    }
+    let at = Position { segment: walk.segment, offset: walk.offset, bytes: header.bytes };
+    visit(Visit { number: walk.records, at, kind: header.kind, payload: judged })?;
+    walk.records += 1;
+    walk.offset += HEADER_BYTES as u64 + u64::from(header.bytes);
+    walk.chain = header.chain();
+    Ok(None)
+}
+
+/// Fills as much of `buffer` as the file has.
+fn fill(file: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const HEAD: JournalHead = JournalHead { epoch: 1, size: 0, root: [0; 32] };
+
+    struct Home(tempfile::TempDir);
+
+    impl Home {
+        fn new() -> (Self, Ledger) {
+            let home = Self(tempfile::tempdir().unwrap());
+            let ledger = Ledger::create(Disk::default(), &home.ledger(), home.0.path()).unwrap();
+            (home, ledger)
+        }
+
+        fn ledger(&self) -> std::path::PathBuf {
+            self.0.path().join("ledger")
+        }
+
+        fn segment(&self, n: u32) -> std::path::PathBuf {
+            self.ledger().join(segment_name(n))
+        }
+
+        fn open(&self) -> Result<(Ledger, Opened, Vec<Vec<u8>>), LedgerError> {
+            let mut payloads = Vec::new();
+            let (ledger, opened) = Ledger::open(Disk::default(), &self.ledger(), self.0.path(), &mut |v| {
+                payloads.push(match v.payload {
+                    Payload::Intact(p) => p.to_vec(),
+                    Payload::Zeroed => b"erased".to_vec(),
+                    Payload::Rotten => b"rotten".to_vec(),
+                });
+                Ok(())
+            })?;
+            Ok((ledger, opened, payloads))
+        }
+    }
+
+    fn batch(payloads: &[&str]) -> Vec<(u8, Vec<u8>)> {
+        payloads.iter().map(|p| (1, p.as_bytes().to_vec())).collect()
+    }
+
+    #[test]
+    fn records_read_back_in_order_and_by_position() {
+        let (home, mut ledger) = Home::new();
+        let mut positions = ledger.append(&batch(&["a", "bb", ""])).unwrap();
+        ledger.anchor(HEAD).unwrap();
+        positions.extend(ledger.append(&batch(&["ccc"])).unwrap());
+        assert_eq!(positions.iter().map(|p| p.0).collect::<Vec<_>>(), [0, 1, 2, 3]);
+        assert_eq!(ledger.reader().read(positions[1].1).unwrap(), (1, b"bb".to_vec()));
+        let (ledger, opened, payloads) = home.open().unwrap();
+        assert_eq!(payloads, [&b"a"[..], b"bb", b"", b"ccc"]);
+        assert_eq!(opened, Opened { unanchored: 1, ..Opened::default() });
+        assert_eq!(ledger.anchored().incarnation, 1);
+    }
+
+    #[test]
+    fn every_cut_of_the_tail_keeps_what_is_acknowledged() {
+        let (home, mut ledger) = Home::new();
+        ledger.append(&batch(&["kept", "kept too"])).unwrap();
+        ledger.anchor(HEAD).unwrap();
+        let acknowledged = ledger.anchored().offset;
+        ledger.append(&batch(&["tail", "tail end"])).unwrap();
+        let whole = fs::read(home.segment(0)).unwrap();
+        for bytes in 0..whole.len() {
+            fs::write(home.segment(0), &whole[..bytes]).unwrap();
+            let outcome = home.open();
+            if (bytes as u64) < acknowledged {
+                assert!(matches!(outcome, Err(LedgerError::Damaged { .. })), "{bytes}");
+                assert_eq!(fs::read(home.segment(0)).unwrap(), &whole[..bytes], "nothing is changed");
+            } else {
+                assert!(outcome.unwrap().2.starts_with(&[b"kept".to_vec(), b"kept too".to_vec()]));
+            }
+        }
+    }
+
+    #[test]
+    fn every_flipped_byte_is_named_or_cut_and_never_believed() {
+        let (home, mut ledger) = Home::new();
+        let first = ledger.append(&batch(&["kept", "kept too"])).unwrap();
+        ledger.anchor(HEAD).unwrap();
+        let acknowledged = ledger.anchored().offset as usize;
+        ledger.append(&batch(&["tail"])).unwrap();
+        let whole = fs::read(home.segment(0)).unwrap();
+        for at in 0..whole.len() {
+            let mut flipped = whole.clone();
+            flipped[at] ^= 0x10;
+            fs::write(home.segment(0), &flipped).unwrap();
+            match home.open() {
+                Err(LedgerError::Damaged { .. }) => assert!(at < acknowledged, "{at}"),
+                Ok((_, opened, payloads)) if at < acknowledged => {
+                    assert_eq!(opened.rotten.len(), 1, "{at}");
+                    let rotten = payloads.iter().position(|p| p == b"rotten").unwrap();
+                    assert!(first[rotten].1.offset < at as u64);
+                    assert_eq!(fs::read(home.segment(0)).unwrap().len(), flipped.len(), "never cut");
+                }
+                Ok((_, opened, _)) => assert!(opened.cut.is_some(), "{at}"),
+                Err(other) => panic!("{at}: {other}"),
+            }
+        }
+    }
+
+    #[test]
+    fn an_erased_payload_leaves_the_chain_whole() {
+        let (home, mut ledger) = Home::new();
+        let positions = ledger.append(&batch(&["secret", "open"])).unwrap();
+        ledger.anchor(HEAD).unwrap();
+        ledger.erase(positions[0].1).unwrap();
+        assert!(matches!(ledger.reader().read(positions[0].1), Err(crate::store::ledger::ReadError::Erased)));
+        let (_, opened, payloads) = home.open().unwrap();
+        assert_eq!((opened, payloads), (Opened::default(), vec![b"erased".to_vec(), b"open".to_vec()]));
+        assert!(!fs::read(home.segment(0)).unwrap().windows(6).any(|w| w == b"secret"));
+    }
+
+    #[test]
+    fn segments_roll_and_a_torn_later_one_is_cut() {
+        let (home, mut ledger) = Home::new();
+        ledger.segment_bytes_max = 200;
+        for n in 0..10 {
+            ledger.append(&batch(&[&format!("record {n}")])).unwrap();
+            if n == 4 {
+                ledger.anchor(HEAD).unwrap();
+            }
+        }
+        assert_eq!(segments(&home.ledger()).unwrap(), [0, 1, 2, 3, 4]);
+        let third = fs::read(home.segment(3)).unwrap();
+        fs::write(home.segment(3), &third[..third.len() - 1]).unwrap();
+        let (mut ledger, opened, payloads) = home.open().unwrap();
+        assert_eq!(payloads.len(), 7);
+        assert!(opened.cut.is_some());
+        assert_eq!(segments(&home.ledger()).unwrap(), [0, 1, 2, 3]);
+        ledger.append(&batch(&["after"])).unwrap();
+        ledger.anchor(HEAD).unwrap();
+        assert_eq!(home.open().unwrap().2.last().unwrap(), b"after");
+    }
+
+    #[test]
+    fn a_missing_anchor_is_named_and_nothing_is_started() {
+        let (home, mut ledger) = Home::new();
+        ledger.append(&batch(&["a"])).unwrap();
+        ledger.anchor(HEAD).unwrap();
+        fs::remove_file(home.0.path().join(anchor::FILE_NAME)).unwrap();
+        assert!(matches!(home.open(), Err(LedgerError::Anchor { .. })));
+    }
+
+    #[test]
+    fn a_payload_has_a_greatest_size() {
+        let (_home, mut ledger) = Home::new();
+        assert!(ledger.append(&[(1, vec![0; PAYLOAD_BYTES_MAX])]).is_ok());
+        assert!(matches!(ledger.append(&[(1, vec![0; PAYLOAD_BYTES_MAX + 1])]), Err(LedgerError::TooLarge { .. })));
+    }
+}

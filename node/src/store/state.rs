@@ -1,0 +1,423 @@
+//! What the ledger says, folded into memory: the part that decides.
+//!
+//! The same fold runs at open and after each commit, so a restart cannot change an answer. Titles and
+//! files are not here: they are read from ledger and shelf when they are asked for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use talanoa_proto::{
+    charter::{CharterFile, verify_endpoint},
+    consent::ConsentState,
+    entry::{self, Declared},
+    envelope::Envelope,
+    grant::Grantee,
+    id::{Commitment, DatasetId, FederationId, MemberCode, MemberId, ObjectId},
+    identity::{Endpoint, Identity},
+    object::Origin,
+    release::Sensitivity,
+    trusted::TrustedPeer,
+    wire::Cursor,
+};
+
+use crate::store::records::Record;
+
+pub const EPOCH: u32 = 1;
+
+/// One consistent position of the ledger.
+#[derive(Clone, Debug)]
+pub struct State {
+    pub me: MemberId,
+    pub charter: Option<CharterFile>,
+    pub members: BTreeMap<MemberId, Member>,
+    pub consent: ConsentState,
+    /// Journal index of each own grant.
+    pub grant_entries: BTreeMap<ObjectId, u64>,
+    pub datasets: BTreeMap<DatasetId, DatasetHead>,
+    /// Own releases withdrawn or corrected, and those of others that we know of.
+    pub withdrawn: BTreeMap<Commitment, Option<u64>>,
+    /// Grants whose begin or end by time is on record.
+    pub edges: BTreeSet<(ObjectId, bool)>,
+    /// Feed steps so far.
+    pub step: u64,
+    /// Own journal entries.
+    pub size: u64,
+    pub peers: BTreeMap<MemberId, Peer>,
+    /// Own revocations with purge: what each holder owes.
+    pub orders: BTreeMap<ObjectId, PurgeOrder>,
+    pub exports: BTreeMap<Commitment, Vec<u64>>,
+    pub clock_mark: u64,
+}
+
+#[derive(Clone, Debug)]
+pub struct Member {
+    pub identity: Identity,
+    pub chain: Vec<Envelope>,
+    pub endpoint: Option<(Endpoint, Envelope)>,
+    /// Set by the operator; wins.
+    pub address: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatasetHead {
+    pub number: u64,
+    pub commitment: Commitment,
+    pub sensitivity: Sensitivity,
+}
+
+/// A member as a publisher that we may follow.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    pub trusted: TrustedPeer,
+    pub cursor: Cursor,
+    pub follow: Option<Follow>,
+    /// Offered and not buried; whether the files are here is for the shelf to say.
+    pub offered: BTreeSet<Commitment>,
+    pub offers: u64,
+    /// Journal index of each grant that it gave us.
+    pub grant_entries: BTreeMap<ObjectId, u64>,
+    pub purges: BTreeMap<ObjectId, Purge>,
+    pub gaps: u64,
+    pub evidence: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Follow {
+    pub datasets: Vec<DatasetId>,
+    pub offers_only: bool,
+}
+
+/// A purge that we owe, and how far it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Purge {
+    pub grants: Vec<ObjectId>,
+    pub purge_by: u64,
+    /// (release, its index in the origin's journal, bytes), once the tombstone is written.
+    pub buried: Option<Vec<(Commitment, u64, u64)>>,
+    /// Journal index of our receipt.
+    pub receipt: Option<u64>,
+    pub delivered: bool,
+}
+
+/// A purge that is owed to us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PurgeOrder {
+    pub grants: Vec<ObjectId>,
+    pub purge_by: u64,
+    pub ordered_at: u64,
+    pub receipts: BTreeMap<MemberId, u64>,
+}
+
+impl State {
+    pub fn new(me: MemberId) -> Self {
+        Self {
+            me,
+            charter: None,
+            members: BTreeMap::new(),
+            consent: ConsentState::default(),
+            grant_entries: BTreeMap::new(),
+            datasets: BTreeMap::new(),
+            withdrawn: BTreeMap::new(),
+            edges: BTreeSet::new(),
+            step: 0,
+            size: 0,
+            peers: BTreeMap::new(),
+            orders: BTreeMap::new(),
+            exports: BTreeMap::new(),
+            clock_mark: 0,
+        }
+    }
+
+    pub fn federation(&self) -> Option<FederationId> {
+        self.charter.as_ref().map(CharterFile::federation)
+    }
+
+    pub fn origin(&self) -> Option<Origin> {
+        Some(Origin { federation: self.federation()?, member: self.me, epoch: EPOCH })
+    }
+
+    pub fn code_of(&self, member: &MemberId) -> Option<&MemberCode> {
+        self.members.get(member).map(|m| m.identity.code())
+    }
+
+    pub fn by_code(&self, code: &MemberCode) -> Option<MemberId> {
+        self.members.iter().find(|(_, m)| m.identity.code() == code).map(|(id, _)| *id)
+    }
+
+    /// The member whose node key this is now; nobody else is let in.
+    pub fn member_of_key(&self, key: &[u8; 32], now: u64) -> Option<MemberId> {
+        let holds = |m: &&Member| m.identity.node_keys_at(now).iter().any(|k| k.0 == *key);
+        self.members.values().find(holds).map(|m| m.identity.id())
+    }
+
+    /// Admitted: a member of the charter that is not under a denial of everything.
+    pub fn admits(&self, key: &[u8; 32], now: u64) -> Option<MemberId> {
+        self.member_of_key(key, now).filter(|m| *m != self.me && !self.consent.is_denied(*m, None, now))
+    }
+
+    pub fn address_of(&self, member: &MemberId) -> Option<String> {
+        let member = self.members.get(member)?;
+        let announced = || member.endpoint.as_ref().and_then(|(e, _)| e.addresses.first().cloned());
+        member.address.clone().or_else(announced)
+    }
+
+    /// Folds one record in. `declared` is the content of an own, foreign or received entry.
+    pub fn fold(&mut self, number: u64, record: &Record, declared: Option<&Declared>) {
+        match record {
+            Record::OwnEntry(own) => {
+                self.size += 1;
+                self.step += 1;
+                let salt = own.salt.as_ref().try_into().unwrap_or([0; 32]);
+                if let Some(declared) = declared {
+                    self.fold_own(declared, entry::commitment(&salt, &own.envelope), &own.envelope);
+                }
+            }
+            Record::ForeignEntry(foreign) => {
+                let salt = foreign.salt.as_ref().try_into().unwrap_or([0; 32]);
+                let commitment = entry::commitment(&salt, &foreign.envelope);
+                if let Some(declared) = declared {
+                    self.fold_foreign(&foreign.member, foreign.index, declared, commitment, &foreign.envelope);
+                }
+            }
+            Record::GrantEdge(edge) => {
+                self.step += 1;
+                if let Ok(id) = ObjectId::from_slice(&edge.grant) {
+                    self.edges.insert((id, edge.ended));
+                }
+            }
+            Record::ReceiptTaken(taken) => {
+                if let (Some(Declared::PurgeReceipt(_, receipt)), Some(member)) = (declared, id(&taken.member)) {
+                    if let Some(order) = self.orders.get_mut(&receipt.revocation) {
+                        order.receipts.insert(member, number);
+                    }
+                }
+            }
+            Record::ClockMark(mark) => self.clock_mark = self.clock_mark.max(mark.at),
+            Record::Exported(export) => {
+                if let Ok(release) = Commitment::from_slice(&export.release) {
+                    self.exports.entry(release).or_default().push(export.at);
+                }
+            }
+            other => self.fold_peer(other),
+        }
+    }
+
+    fn fold_own(&mut self, declared: &Declared, commitment: Commitment, envelope: &bytes::Bytes) {
+        match declared {
+            Declared::Release(r) => {
+                let head = DatasetHead { number: r.number, commitment, sensitivity: r.sensitivity };
+                self.datasets.insert(r.dataset.clone(), head);
+            }
+            Declared::Withdrawal(w) => {
+                self.withdrawn.insert(w.commitment, w.corrected_by);
+            }
+            Declared::Grant(id, grant) => {
+                self.consent.grant(*id, (**grant).clone());
+                self.grant_entries.insert(*id, self.size - 1);
+            }
+            Declared::Revocation(id, r) => {
+                self.consent.revoke(*id, r);
+                if r.purge {
+                    let (grants, receipts) = (r.grants.clone(), BTreeMap::new());
+                    let order = PurgeOrder { grants, purge_by: r.purge_by, ordered_at: r.declared_at, receipts };
+                    self.orders.insert(*id, order);
+                }
+            }
+            Declared::Denial(id, denial) => self.consent.deny(*id, denial.clone()),
+            Declared::LiftDenial(lift) => self.consent.lift(lift),
+            Declared::PurgeReceipt(_, receipt) => {
+                let index = self.size - 1;
+                if let Some(purge) = self.peers.get_mut(&receipt.grantor).and_then(|p| p.purges.get_mut(&receipt.revocation)) {
+                    purge.receipt = Some(index);
+                }
+            }
+            Declared::Identity(_) => {
+                if let Ok(event) = Envelope::parse(envelope) {
+                    self.learn_identity(self.me, event);
+                }
+            }
+            Declared::Endpoint(_) => self.learn_endpoint(self.me, envelope),
+            Declared::Unknown(_) => {}
+        }
+    }
+
+    fn fold_foreign(&mut self, member: &[u8], index: u64, declared: &Declared, own: Commitment, envelope: &bytes::Bytes) {
+        let Some(member) = id(member) else { return };
+        match declared {
+            Declared::Identity(_) => {
+                if let Ok(event) = Envelope::parse(envelope) {
+                    self.learn_identity(member, event);
+                }
+            }
+            Declared::Endpoint(_) => self.learn_endpoint(member, envelope),
+            Declared::Withdrawal(w) => {
+                self.withdrawn.insert(w.commitment, w.corrected_by);
+            }
+            _ => {}
+        }
+        let Some(peer) = self.peers.get_mut(&member) else { return };
+        peer.trusted.restore(envelope, declared, own);
+        match declared {
+            Declared::Release(_) => {
+                peer.offers += u64::from(peer.offered.insert(own));
+            }
+            Declared::Grant(id, _) => {
+                peer.grant_entries.insert(*id, index);
+            }
+            Declared::Revocation(id, r) if r.purge => {
+                let purge = Purge { grants: r.grants.clone(), purge_by: r.purge_by, ..Purge::default() };
+                peer.purges.entry(*id).or_insert(purge);
+            }
+            _ => {}
+        }
+    }
+
+    fn fold_peer(&mut self, record: &Record) {
+        match record {
+            Record::CharterAdopted(adopted) => {
+                if let Ok(file) = CharterFile::from_bytes(&adopted.file) {
+                    self.adopt(file);
+                }
+            }
+            Record::IdentityLearnt(learnt) => {
+                if let (Some(member), Ok(event)) = (id(&learnt.member), Envelope::parse(&learnt.event)) {
+                    self.learn_identity(member, event);
+                }
+            }
+            Record::EndpointLearnt(learnt) => {
+                if let Some(member) = id(&learnt.member) {
+                    self.learn_endpoint(member, &learnt.envelope);
+                }
+            }
+            Record::AddressSet(set) => {
+                if let Some(member) = id(&set.member).and_then(|m| self.members.get_mut(&m)) {
+                    member.address = Some(set.address.clone()).filter(|a| !a.is_empty());
+                }
+            }
+            Record::PeerHead(head) => {
+                if let Some(peer) = id(&head.member).and_then(|m| self.peers.get_mut(&m)) {
+                    peer.trusted.restore_head(&head.note);
+                }
+            }
+            Record::PeerCursor(cursor) => {
+                if let Some(peer) = id(&cursor.member).and_then(|m| self.peers.get_mut(&m)) {
+                    peer.cursor = Cursor { epoch: cursor.epoch, step: cursor.step, after: cursor.after };
+                }
+            }
+            Record::Followed(followed) => {
+                let datasets = followed.datasets.iter().filter_map(|d| d.parse().ok()).collect();
+                if let Some(peer) = id(&followed.member).and_then(|m| self.peers.get_mut(&m)) {
+                    let follow = Follow { datasets, offers_only: followed.offers_only };
+                    // A wider selection starts from the beginning: what was passed over is sent again.
+                    if peer.follow.as_ref().is_some_and(|old| old.datasets != follow.datasets) {
+                        peer.cursor = Cursor { epoch: EPOCH, step: 0, after: 0 };
+                    }
+                    peer.follow = Some(follow);
+                }
+            }
+            Record::Unfollowed(unfollowed) => {
+                if let Some(peer) = id(&unfollowed.member).and_then(|m| self.peers.get_mut(&m)) {
+                    peer.follow = None;
+                }
+            }
+            Record::Tombstone(tombstone) => {
+                let peer = id(&tombstone.member).and_then(|m| self.peers.get_mut(&m));
+                let (Some(peer), Ok(revocation)) = (peer, ObjectId::from_slice(&tombstone.revocation)) else { return };
+                let mut buried = Vec::new();
+                for b in &tombstone.releases {
+                    let Ok(commitment) = Commitment::from_slice(&b.commitment) else { continue };
+                    peer.offered.remove(&commitment);
+                    buried.push((commitment, b.index, b.bytes));
+                }
+                peer.purges.entry(revocation).or_default().buried = Some(buried);
+            }
+            Record::ReceiptDelivered(delivered) => {
+                let purges = self.peers.values_mut().flat_map(|p| p.purges.values_mut());
+                for purge in purges.filter(|p| p.receipt == Some(delivered.index)) {
+                    purge.delivered = true;
+                }
+            }
+            Record::Evidence(evidence) => {
+                if let Some(peer) = id(&evidence.member).and_then(|m| self.peers.get_mut(&m)) {
+                    peer.gaps += u64::from(evidence.what.starts_with("journal.withheld"));
+                    peer.evidence.push(evidence.what.clone());
+                    peer.evidence.drain(..peer.evidence.len().saturating_sub(16));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn adopt(&mut self, file: CharterFile) {
+        self.step += 1;
+        let federation = file.federation();
+        for card in &file.cards {
+            let (identity, chain) = (card.identity.clone(), card.chain.clone());
+            let id = identity.id();
+            if id != self.me {
+                let peer = Peer {
+                    trusted: TrustedPeer::new(self.me, federation, EPOCH, identity.clone()),
+                    cursor: Cursor { epoch: EPOCH, step: 0, after: 0 },
+                    follow: None,
+                    offered: BTreeSet::new(),
+                    offers: 0,
+                    grant_entries: BTreeMap::new(),
+                    purges: BTreeMap::new(),
+                    gaps: 0,
+                    evidence: Vec::new(),
+                };
+                self.peers.insert(id, peer);
+            }
+            let endpoint = card.endpoint.clone();
+            self.members.insert(id, Member { identity, chain, endpoint, address: None });
+        }
+        self.charter = Some(file);
+    }
+
+    /// An event that does not continue the chain held here changes nothing.
+    fn learn_identity(&mut self, member: MemberId, event: Envelope) {
+        let Some(known) = self.members.get_mut(&member) else { return };
+        if known.identity.contains(&event.id()) || known.identity.extend(&event).is_err() {
+            return;
+        }
+        if let Some(peer) = self.peers.get_mut(&member) {
+            let _ = peer.trusted.extend_identity(&event);
+        }
+        known.chain.push(event);
+    }
+
+    fn learn_endpoint(&mut self, member: MemberId, envelope: &bytes::Bytes) {
+        let Some(known) = self.members.get_mut(&member) else { return };
+        let Ok(envelope) = Envelope::parse(envelope) else { return };
+        let Ok(endpoint) = verify_endpoint(&known.identity, &envelope) else { return };
+        if known.endpoint.as_ref().is_none_or(|(held, _)| endpoint.seq > held.seq) {
+            known.endpoint = Some((endpoint, envelope));
+        }
+    }
+
+    /// Receipts that are written and not yet acknowledged by the origin, as (origin, journal index).
+    pub fn receipts_owed(&self) -> Vec<(MemberId, u64)> {
+        let owed = |(member, peer): (&MemberId, &Peer)| {
+            let member = *member;
+            let open = peer.purges.values().filter(|p| !p.delivered).filter_map(|p| p.receipt);
+            open.map(|index| (member, index)).collect::<Vec<_>>()
+        };
+        self.peers.iter().flat_map(owed).collect()
+    }
+
+    /// Members who hold a purge order of ours and have not answered.
+    pub fn receipts_awaited(&self, order: &PurgeOrder) -> Vec<MemberId> {
+        let mut holders: Vec<MemberId> = Vec::new();
+        for id in &order.grants {
+            if let Some(Grantee::Member(member)) = self.consent.get(id).map(|g| &g.grantee) {
+                if !order.receipts.contains_key(member) && !holders.contains(member) {
+                    holders.push(*member);
+                }
+            }
+        }
+        holders
+    }
+}
+
+fn id(bytes: &[u8]) -> Option<MemberId> {
+    MemberId::from_slice(bytes).ok()
+}
