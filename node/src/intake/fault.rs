@@ -1,0 +1,130 @@
+//! What is wrong with a file: all of it, in the order of the file, bounded in memory.
+
+use std::{collections::BTreeMap, fmt};
+
+/// Faults kept one by one; the rest are counted.
+const KEPT_MAX: usize = 1000;
+/// Lines shown of one code before "and so many more".
+const SHOWN_MAX: usize = 20;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// Cannot be read as what it claims to be: refused.
+    Error,
+    /// Readable but doubtful: published, and listed in the manifest.
+    Warning,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    pub severity: Severity,
+    pub code: &'static str,
+    /// Line of the file, the header is 1. `None`: the file as a whole.
+    pub row: Option<u64>,
+    pub message: String,
+}
+
+impl Fault {
+    pub fn error(code: &'static str, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, code, row: None, message: message.into() }
+    }
+
+    pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, message) }
+    }
+
+    pub fn at(self, row: u64) -> Self {
+        Self { row: Some(row), ..self }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = if self.severity == Severity::Error { "error" } else { "warning" };
+        match self.row {
+            Some(row) => write!(f, "{severity} {} in row {row}: {}", self.code, self.message),
+            None => write!(f, "{severity} {}: {}", self.code, self.message),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    kept: Vec<Fault>,
+    counts: BTreeMap<&'static str, u64>,
+    errors: u64,
+}
+
+impl Faults {
+    pub fn push(&mut self, fault: Fault) {
+        *self.counts.entry(fault.code).or_default() += 1;
+        self.errors += u64::from(fault.severity == Severity::Error);
+        if self.kept.len() < KEPT_MAX {
+            self.kept.push(fault);
+        }
+    }
+
+    pub fn has_errors(&self) -> bool {
+        self.errors > 0
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.counts.is_empty()
+    }
+
+    pub fn total(&self) -> u64 {
+        self.counts.values().sum()
+    }
+
+    /// (code, how often, message of the first), in order of code: what goes into a manifest.
+    pub fn by_code(&self) -> Vec<(&'static str, u64, String)> {
+        let first = |code| self.kept.iter().find(|f| f.code == code).map(ToString::to_string).unwrap_or_default();
+        self.counts.iter().map(|(code, count)| (*code, *count, first(*code))).collect()
+    }
+
+    /// One line a fault; many of one kind become one line.
+    pub fn lines(&self) -> Vec<String> {
+        let mut shown: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut lines = Vec::new();
+        for fault in &self.kept {
+            let n = shown.entry(fault.code).or_default();
+            *n += 1;
+            if *n <= SHOWN_MAX {
+                lines.push(fault.to_string());
+            }
+        }
+        for (code, count) in &self.counts {
+            let shown = shown.get(code).map_or(0, |n| (*n).min(SHOWN_MAX)) as u64;
+            if *count > shown {
+                lines.push(format!("and {} more of {code}", count - shown));
+            }
+        }
+        lines
+    }
+
+    pub fn promote_warnings(&mut self) {
+        self.errors = self.total();
+        self.kept.iter_mut().for_each(|f| f.severity = Severity::Error);
+    }
+}
+
+/// A file that was not taken, and every reason.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Refused {
+    pub faults: Faults,
+}
+
+impl Refused {
+    pub fn of(fault: Fault) -> Self {
+        let mut faults = Faults::default();
+        faults.push(fault);
+        Self { faults }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the file was refused, nothing was published:")?;
+        self.faults.lines().iter().try_for_each(|line| write!(f, "\n  {line}"))
+    }
+}
