@@ -1,4 +1,24 @@
 //! The house: rooms in the order in which a release walks through them.
+//!
+//! Two corridors tell the story: [`publish`] on the way out, [`serve`] in front of the reader; the third,
+//! on the reader's side, is the client library's `follow`.
 
+pub mod api;
+pub mod app;
+pub mod chunks;
+pub mod clock;
+pub mod config;
+pub mod consent;
+pub mod feed;
+pub mod get;
+pub mod home;
 pub mod intake;
+pub mod keys;
+pub mod listing;
+pub mod node;
+pub mod peers;
+pub mod problem;
+pub mod publish;
+pub mod purge;
+pub mod serve;
 pub mod store;

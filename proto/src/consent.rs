@@ -19,6 +19,7 @@ pub struct ConsentState {
     revoked: BTreeMap<ObjectId, ObjectId>,
     denials: BTreeMap<ObjectId, Denial>,
     lifted: BTreeSet<ObjectId>,
+    ended: BTreeSet<ObjectId>,
 }
 
 /// What is asked.
@@ -129,6 +130,11 @@ impl ConsentState {
         self.lifted.extend(lift.denials.iter().copied());
     }
 
+    /// A grant that was seen to end by time stays ended, also when the clock is set back.
+    pub fn end(&mut self, grant: ObjectId) {
+        self.ended.insert(grant);
+    }
+
     pub fn grants(&self) -> impl Iterator<Item = (&ObjectId, &Grant)> {
         self.grants.iter()
     }
@@ -162,14 +168,15 @@ impl ConsentState {
     /// Grants to a member that are alive now, most useful for finding what it may see.
     pub fn live_grants(&self, reader: MemberId, now: u64) -> impl Iterator<Item = (&ObjectId, &Grant)> {
         self.grants.iter().filter(move |(id, g)| {
-            g.grantee == Grantee::Member(reader) && !self.revoked.contains_key(id) && begins(g) <= now && now < g.not_after
+            let given = g.grantee == Grantee::Member(reader) && !self.revoked.contains_key(id) && !self.ended.contains(id);
+            given && begins(g) <= now && now < g.not_after
         })
     }
 
-    /// The next moment after `now` at which a grant begins or ends by time.
-    pub fn next_edge(&self, now: u64) -> Option<u64> {
+    /// Begins and ends by time of grants that are not revoked: (moment, grant, whether it is an end).
+    pub fn edges(&self) -> impl Iterator<Item = (u64, ObjectId, bool)> {
         let live = self.grants.iter().filter(|(id, _)| !self.revoked.contains_key(id));
-        live.flat_map(|(_, g)| [begins(g), g.not_after]).filter(|&t| t > now).min()
+        live.flat_map(|(id, g)| [(begins(g), *id, false), (g.not_after, *id, true)])
     }
 
     fn weigh(&self, id: &ObjectId, grant: &Grant, request: &Request<'_>, now: u64) -> Result<(), Refusal> {
@@ -188,7 +195,7 @@ impl ConsentState {
         if now < begins(grant) {
             return Err(Refusal::NotYet);
         }
-        if now >= grant.not_after {
+        if now >= grant.not_after || self.ended.contains(id) {
             return Err(Refusal::Ended);
         }
         if !grant.purposes.iter().any(|p| p == request.purpose) {
@@ -286,6 +293,13 @@ mod tests {
         assert_eq!(ask(&s, "B", 150), Verdict::No(Refusal::NotCovered));
         let other = ask_as(&s, MemberId([4; 32]), "A", Sensitivity::Official, Action::Read, 150);
         assert_eq!(other, Verdict::No(Refusal::NoGrant));
+    }
+
+    #[test]
+    fn a_clock_set_back_does_not_revive_what_was_seen_to_end() {
+        let mut s = state(&[(1, named("A"))]);
+        s.end(ObjectId([1; 32]));
+        assert_eq!(ask(&s, "A", 150), Verdict::No(Refusal::Ended));
     }
 
     #[test]

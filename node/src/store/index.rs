@@ -208,8 +208,10 @@ impl Changes {
                 }
             }
             Record::Tombstone(tombstone) => {
+                // A later grant may bring the same release again: it then comes as if for the first time.
                 for buried in &tombstone.releases {
                     self.0.remove(key(b'k', &[&buried.commitment]));
+                    self.0.remove(key(b'f', &[&tombstone.member, &buried.index.to_be_bytes()]));
                 }
             }
             Record::Access(access) => {

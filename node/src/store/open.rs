@@ -211,7 +211,7 @@ impl<'a> Fold<'a> {
         if let Some(name) = names_folder(&record, declared.as_ref()) {
             self.unnamed.remove(&name);
         }
-        self.state.fold(visit.number, &record, declared.as_ref());
+        self.state.fold(&record, declared.as_ref());
         let added = self.applier.add(visit.number, visit.at, &record, declared.as_ref(), &self.state);
         added.map_err(|e| LedgerError::Visitor(e.to_string()))
     }

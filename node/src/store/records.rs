@@ -137,16 +137,13 @@ records! {
         #[prost(bytes = "bytes", tag = "1")] pub release: Bytes,
         #[prost(uint64, tag = "2")] pub at: u64,
     }
-    18 ClockMark {
-        #[prost(uint64, tag = "1")] pub at: u64,
-    }
-    19 Evidence {
+    18 Evidence {
         #[prost(bytes = "bytes", tag = "1")] pub member: Bytes,
         #[prost(string, tag = "2")] pub what: String,
         #[prost(uint64, tag = "3")] pub at: u64,
     }
     // A receipt that a holder delivered to us, with its proof; checked before it was written.
-    20 ReceiptTaken {
+    19 ReceiptTaken {
         #[prost(bytes = "bytes", tag = "1")] pub member: Bytes,
         #[prost(uint64, tag = "2")] pub index: u64,
         #[prost(bytes = "bytes", tag = "3")] pub salt: Bytes,
@@ -157,7 +154,8 @@ records! {
     }
 }
 
-/// A release named in a tombstone: where the origin journaled it, and the bytes of its files here.
+/// A release named in a tombstone: its index in the origin's journal, the bytes of its files here, and
+/// where its manifest lies in this ledger.
 #[derive(Clone, PartialEq, Message)]
 pub struct Buried {
     #[prost(bytes = "bytes", tag = "1")]
@@ -166,4 +164,6 @@ pub struct Buried {
     pub index: u64,
     #[prost(uint64, tag = "3")]
     pub bytes: u64,
+    #[prost(bytes = "bytes", tag = "4")]
+    pub position: Bytes,
 }

@@ -173,7 +173,7 @@ impl Sequencer {
                 let mut first = None;
                 for (record, (number, at)) in job.batch.records.iter().zip(positions.by_ref()) {
                     let declared = open::declared(record);
-                    state.fold(*number, record, declared.as_ref());
+                    state.fold(record, declared.as_ref());
                     if matches!(record, Record::OwnEntry(_)) {
                         first = first.or(Some(state.size - 1));
                     }

@@ -10,7 +10,7 @@ use talanoa_proto::{
     consent::ConsentState,
     entry::{self, Declared},
     envelope::Envelope,
-    grant::Grantee,
+    grant::{Grantee, PurgeReceipt},
     id::{Commitment, DatasetId, FederationId, MemberCode, MemberId, ObjectId},
     identity::{Endpoint, Identity},
     object::Origin,
@@ -19,7 +19,7 @@ use talanoa_proto::{
     wire::Cursor,
 };
 
-use crate::store::records::Record;
+use crate::store::{ledger::Position, records::Record};
 
 pub const EPOCH: u32 = 1;
 
@@ -45,7 +45,6 @@ pub struct State {
     /// Own revocations with purge: what each holder owes.
     pub orders: BTreeMap<ObjectId, PurgeOrder>,
     pub exports: BTreeMap<Commitment, Vec<u64>>,
-    pub clock_mark: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -91,11 +90,22 @@ pub struct Follow {
 pub struct Purge {
     pub grants: Vec<ObjectId>,
     pub purge_by: u64,
-    /// (release, its index in the origin's journal, bytes), once the tombstone is written.
-    pub buried: Option<Vec<(Commitment, u64, u64)>>,
+    /// What goes, once the tombstone is written.
+    pub buried: Option<Vec<Grave>>,
     /// Journal index of our receipt.
     pub receipt: Option<u64>,
     pub delivered: bool,
+}
+
+/// A release that is gone for this node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Grave {
+    pub commitment: Commitment,
+    /// In the origin's journal.
+    pub index: u64,
+    pub bytes: u64,
+    /// Of its manifest in our ledger.
+    pub at: Position,
 }
 
 /// A purge that is owed to us.
@@ -104,7 +114,7 @@ pub struct PurgeOrder {
     pub grants: Vec<ObjectId>,
     pub purge_by: u64,
     pub ordered_at: u64,
-    pub receipts: BTreeMap<MemberId, u64>,
+    pub receipts: BTreeMap<MemberId, (ObjectId, PurgeReceipt)>,
 }
 
 impl State {
@@ -123,7 +133,6 @@ impl State {
             peers: BTreeMap::new(),
             orders: BTreeMap::new(),
             exports: BTreeMap::new(),
-            clock_mark: 0,
         }
     }
 
@@ -161,7 +170,7 @@ impl State {
     }
 
     /// Folds one record in. `declared` is the content of an own, foreign or received entry.
-    pub fn fold(&mut self, number: u64, record: &Record, declared: Option<&Declared>) {
+    pub fn fold(&mut self, record: &Record, declared: Option<&Declared>) {
         match record {
             Record::OwnEntry(own) => {
                 self.size += 1;
@@ -182,16 +191,18 @@ impl State {
                 self.step += 1;
                 if let Ok(id) = ObjectId::from_slice(&edge.grant) {
                     self.edges.insert((id, edge.ended));
-                }
-            }
-            Record::ReceiptTaken(taken) => {
-                if let (Some(Declared::PurgeReceipt(_, receipt)), Some(member)) = (declared, id(&taken.member)) {
-                    if let Some(order) = self.orders.get_mut(&receipt.revocation) {
-                        order.receipts.insert(member, number);
+                    if edge.ended {
+                        self.consent.end(id);
                     }
                 }
             }
-            Record::ClockMark(mark) => self.clock_mark = self.clock_mark.max(mark.at),
+            Record::ReceiptTaken(taken) => {
+                if let (Some(Declared::PurgeReceipt(receipt_id, receipt)), Some(member)) = (declared, id(&taken.member)) {
+                    if let Some(order) = self.orders.get_mut(&receipt.revocation) {
+                        order.receipts.insert(member, (*receipt_id, receipt.clone()));
+                    }
+                }
+            }
             Record::Exported(export) => {
                 if let Ok(release) = Commitment::from_slice(&export.release) {
                     self.exports.entry(release).or_default().push(export.at);
@@ -324,9 +335,12 @@ impl State {
                 let (Some(peer), Ok(revocation)) = (peer, ObjectId::from_slice(&tombstone.revocation)) else { return };
                 let mut buried = Vec::new();
                 for b in &tombstone.releases {
-                    let Ok(commitment) = Commitment::from_slice(&b.commitment) else { continue };
+                    let (Ok(commitment), Some(at)) = (Commitment::from_slice(&b.commitment), Position::from_bytes(&b.position))
+                    else {
+                        continue;
+                    };
                     peer.offered.remove(&commitment);
-                    buried.push((commitment, b.index, b.bytes));
+                    buried.push(Grave { commitment, index: b.index, bytes: b.bytes, at });
                 }
                 peer.purges.entry(revocation).or_default().buried = Some(buried);
             }

@@ -1,0 +1,179 @@
+//! Node to node. Order of every call: membership, then shape, then consent.
+
+use std::{pin::Pin, sync::Arc};
+
+use talanoa_proto::{
+    Code,
+    id::{DatasetId, MemberId},
+    limits,
+    wire::{
+        CatalogueRequest, Cursor, DeliverRequest, DeliverResponse, FeedItem, FetchRequest, FollowRequest,
+        HelloRequest, HelloResponse, exchange_server::Exchange, feed_item::Item,
+    },
+};
+use tokio::sync::mpsc;
+use tokio_stream::{Stream, wrappers::ReceiverStream};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+
+use crate::{
+    api::accept::PeerInfo,
+    feed::{self, Reader},
+    node::Node,
+    peers::hello,
+    problem::Problem,
+    purge,
+    serve::{self, FetchStream},
+    store::state::EPOCH,
+};
+
+pub struct ExchangeService {
+    pub node: Arc<Node>,
+    pub stop: CancellationToken,
+}
+
+type Feed = Pin<Box<dyn Stream<Item = Result<FeedItem, Status>> + Send>>;
+
+impl ExchangeService {
+    /// The member whose key the handshake proved, asked again at every call.
+    fn caller<T>(&self, request: &Request<T>) -> Result<MemberId, Status> {
+        let key = request.extensions().get::<PeerInfo>().map(|p| p.key).ok_or_else(Problem::not_found)?;
+        let admitted = self.node.store.view().admits(&key, self.node.now());
+        admitted.ok_or_else(Problem::not_found)
+    }
+
+    fn reader(&self, member: MemberId, datasets: &[String], purpose: String) -> Result<Reader, Status> {
+        let bad = |what: &str| Status::from(Problem::bad_request(what));
+        if datasets.len() > limits::DATASETS_PER_SCOPE_MAX || purpose.len() > limits::NAME_BYTES_MAX {
+            return Err(bad("too many datasets, or a purpose that is too long"));
+        }
+        let parsed: Result<Vec<DatasetId>, _> = datasets.iter().map(|d| d.parse()).collect();
+        Ok(Reader { member, datasets: parsed.map_err(|_| bad("a dataset id is malformed"))?, purpose })
+    }
+
+    fn feed(&self, reader: Reader, cursor: Cursor, known_size: u64, live: bool) -> Feed {
+        let (sender, receiver) = mpsc::channel(16);
+        let (node, stop) = (Arc::clone(&self.node), self.stop.clone());
+        tokio::spawn(async move {
+            let pumped = pump(&node, reader, cursor, known_size, live, &sender);
+            let outcome = tokio::select! {
+                () = stop.cancelled() => Err(Problem::new(Code::Stopping, "the node is stopping").into()),
+                outcome = pumped => outcome,
+            };
+            if let Err(status) = outcome {
+                let _ = sender.send(Err(status)).await;
+            }
+        });
+        Box::pin(ReceiverStream::new(receiver))
+    }
+}
+
+/// Sends what is there, then what comes, until the reader goes.
+async fn pump(
+    node: &Node,
+    reader: Reader,
+    mut cursor: Cursor,
+    mut known_size: u64,
+    live: bool,
+    sender: &mpsc::Sender<Result<FeedItem, Status>>,
+) -> Result<(), Status> {
+    let mut changed = node.store.watch();
+    loop {
+        changed.mark_unchanged();
+        loop {
+            let run = tokio::task::block_in_place(|| feed::next_run(node, &reader, cursor, &mut known_size));
+            let run = run.map_err(|e| Status::from(Problem::internal(e)))?;
+            let moved = run.cursor != cursor;
+            for item in run.items {
+                if sender.send(Ok(item)).await.is_err() {
+                    return Ok(());
+                }
+            }
+            // A reader is not woken for steps that show it nothing; its cursor moves with the next that does.
+            let tell = moved && (!run.complete || live || cursor.step == 0);
+            cursor = run.cursor;
+            if tell || (run.complete && !live) {
+                let done = FeedItem { item: Some(Item::StepDone(cursor)) };
+                if sender.send(Ok(done)).await.is_err() {
+                    return Ok(());
+                }
+            }
+            if run.complete {
+                break;
+            }
+        }
+        if !live {
+            return Ok(());
+        }
+        tokio::select! {
+            () = sender.closed() => return Ok(()),
+            outcome = changed.changed() => if outcome.is_err() { return Ok(()) },
+        }
+    }
+}
+
+/// A size that the reader cannot hold of us would make its proof start from nowhere.
+fn check_size(node: &Node, known_size: u64) -> Result<(), Status> {
+    let own = node.store.checkpoint().checkpoint().size;
+    if known_size <= own {
+        return Ok(());
+    }
+    Err(Problem::new(Code::JournalFork, format!("you hold a head of {known_size} entries, this journal has {own}")).into())
+}
+
+#[tonic::async_trait]
+impl Exchange for ExchangeService {
+    async fn hello(&self, request: Request<HelloRequest>) -> Result<Response<HelloResponse>, Status> {
+        let caller = self.caller(&request)?;
+        let hello = request.into_inner();
+        let federation = self.node.store.view().federation().map(|f| f.to_bytes());
+        if federation != Some(hello.federation_id.clone()) {
+            return Err(Problem::new(Code::CharterInvalid, "another federation").into());
+        }
+        if hello.protocol != hello::PROTOCOL {
+            let message = format!("protocol {} is not spoken here, {} is", hello.protocol, hello::PROTOCOL);
+            return Err(Problem::new(Code::ObjectUnsupported, message).into());
+        }
+        Ok(Response::new(hello::answer(&self.node, caller, hello).await))
+    }
+
+    type CatalogueStream = Feed;
+
+    async fn catalogue(&self, request: Request<CatalogueRequest>) -> Result<Response<Feed>, Status> {
+        let caller = self.caller(&request)?;
+        let request = request.into_inner();
+        let reader = self.reader(caller, &request.datasets, request.purpose)?;
+        check_size(&self.node, request.known_size)?;
+        let start = Cursor { epoch: EPOCH, step: 0, after: 0 };
+        Ok(Response::new(self.feed(reader, start, request.known_size, false)))
+    }
+
+    type FollowStream = Feed;
+
+    async fn follow(&self, request: Request<FollowRequest>) -> Result<Response<Feed>, Status> {
+        let caller = self.caller(&request)?;
+        let request = request.into_inner();
+        let reader = self.reader(caller, &request.datasets, request.purpose)?;
+        let cursor = request.cursor.ok_or_else(|| Status::from(Problem::bad_request("no cursor")))?;
+        check_size(&self.node, request.known_size)?;
+        let step = self.node.store.view().step;
+        if cursor.epoch != EPOCH || cursor.step > step {
+            let message = format!("the feed is in epoch {EPOCH} at step {step}: take the Catalogue, then follow from its cursor");
+            return Err(Problem::new(Code::CursorOutOfRange, message).into());
+        }
+        Ok(Response::new(self.feed(reader, cursor, request.known_size, true)))
+    }
+
+    type FetchStream = FetchStream;
+
+    async fn fetch(&self, request: Request<FetchRequest>) -> Result<Response<FetchStream>, Status> {
+        let caller = self.caller(&request)?;
+        Ok(Response::new(serve::fetch(Arc::clone(&self.node), caller, request.into_inner()).await?))
+    }
+
+    async fn deliver(&self, request: Request<DeliverRequest>) -> Result<Response<DeliverResponse>, Status> {
+        let caller = self.caller(&request)?;
+        purge::take(&self.node, caller, request.into_inner()).await?;
+        Ok(Response::new(DeliverResponse {}))
+    }
+}

@@ -1,0 +1,122 @@
+//! What was typed is not what is needed: a file with comments becomes checked settings.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+pub const FILE_NAME: &str = "config.toml";
+pub const LISTEN_DEFAULT: &str = "127.0.0.1:7640";
+
+/// `config.toml`; `deploy/talanoa.example.toml` explains each key.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ConfigFile {
+    listen: Option<String>,
+    addresses: Vec<String>,
+    anchor_dir: Option<PathBuf>,
+    compress: Option<bool>,
+    log: Option<String>,
+}
+
+/// Parsed and checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where the federation port listens.
+    pub listen: SocketAddr,
+    /// host:port under which peers reach it; goes into the card.
+    pub addresses: Vec<String>,
+    /// For the anchor alone: another disk.
+    pub anchor_dir: Option<PathBuf>,
+    /// Ask peers for compressed transfers.
+    pub compress: bool,
+    /// Filter of the log, for example `info` or `talanoa_node=debug`.
+    pub log: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("cannot read {path}: {source}")]
+    Io { path: String, source: std::io::Error },
+    #[error("{path}: {message}")]
+    Syntax { path: String, message: String },
+    #[error("listen = {0:?} is not an address and port, for example \"0.0.0.0:7640\"")]
+    Listen(String),
+    #[error("addresses: {0:?} is not host:port, for example \"talanoa.stats.gov.fj:7640\"")]
+    Address(String),
+}
+
+impl Settings {
+    pub fn load(dir: &Path) -> Result<Self, ConfigError> {
+        let path = dir.join(FILE_NAME);
+        let shown = path.display().to_string();
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Self::parse(&text).map_err(|e| match e {
+                ConfigError::Syntax { message, .. } => ConfigError::Syntax { path: shown, message },
+                other => other,
+            }),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Self::parse(""),
+            Err(source) => Err(ConfigError::Io { path: shown, source }),
+        }
+    }
+
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let syntax = |e: toml::de::Error| ConfigError::Syntax { path: FILE_NAME.into(), message: e.to_string() };
+        let file: ConfigFile = toml::from_str(text).map_err(syntax)?;
+        let listen = file.listen.unwrap_or_else(|| LISTEN_DEFAULT.to_owned());
+        let listen: SocketAddr = listen.parse().map_err(|_| ConfigError::Listen(listen))?;
+        for address in &file.addresses {
+            check_address(address)?;
+        }
+        let addresses = if file.addresses.is_empty() && !listen.ip().is_unspecified() {
+            vec![listen.to_string()]
+        } else {
+            file.addresses
+        };
+        Ok(Self {
+            listen,
+            addresses,
+            anchor_dir: file.anchor_dir,
+            compress: file.compress.unwrap_or(true),
+            log: file.log.unwrap_or_else(|| "info".to_owned()),
+        })
+    }
+}
+
+/// `host:port`; the host is resolved when it is dialled.
+pub fn check_address(address: &str) -> Result<(), ConfigError> {
+    let whole = address.rsplit_once(':').is_some_and(|(host, port)| {
+        !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p > 0) && !address.contains(char::is_whitespace)
+    });
+    if whole { Ok(()) } else { Err(ConfigError::Address(address.to_owned())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_configuration_is_read() {
+        let text = include_str!("../../deploy/talanoa.example.toml");
+        let settings = Settings::parse(text).unwrap();
+        assert_eq!(settings.listen.port(), 7640);
+        // Every line that is commented out is legal as well.
+        let all: String =
+            text.lines().map(|l| if l.starts_with("# ") || l == "#" { "" } else { l.trim_start_matches('#') }).map(|l| l.to_owned() + "\n").collect();
+        assert!(Settings::parse(&all).unwrap().anchor_dir.is_some());
+    }
+
+    #[test]
+    fn an_unknown_key_or_an_illegal_value_is_named() {
+        for (text, word) in [
+            ("lisen = \"1\"", "lisen"),
+            ("listen = \"here\"", "here"),
+            ("addresses = [\"nowhere\"]", "nowhere"),
+            ("compress = 3", "compress"),
+        ] {
+            assert!(Settings::parse(text).unwrap_err().to_string().contains(word), "{text}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! A node's directory: configuration, keys, identity. Everything of it that is not the store's.
+//!
+//! ```text
+//!   config.toml   identity.txt (public)   keys/{root,consent,node}.key (secret)
+//!   ledger/ anchor tree index/ shelf/ partial/ reserve.bin lock node.sock       (see store)
+//! ```
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+use ed25519_dalek::SigningKey;
+use talanoa_proto::{
+    charter::Card,
+    envelope::Envelope,
+    id::{MemberCode, PublicKey},
+    identity::{Delegation, Endpoint, Genesis, Identity, IdentityBody, IdentityEvent, KeySet, MemberKind, Role},
+};
+
+use crate::{
+    config::{self, Settings},
+    keys,
+    store::{Layout, Store, disk::Disk},
+};
+
+/// Long enough for an office with two people, short enough that a lost key ends by itself.
+const DELEGATION_DAYS: u64 = 400;
+const IDENTITY_FILE: &str = "identity.txt";
+
+#[derive(Debug)]
+pub struct Home {
+    pub dir: PathBuf,
+    pub settings: Settings,
+    pub card: Card,
+}
+
+/// What `init` was asked for.
+#[derive(Clone, Debug)]
+pub struct Founding {
+    pub code: MemberCode,
+    pub name: String,
+    pub kind: MemberKind,
+    pub listen: Option<String>,
+    /// Where the root key goes; otherwise it lies with the others.
+    pub root_out: Option<PathBuf>,
+    pub now: u64,
+}
+
+impl Home {
+    pub fn open(dir: &Path) -> Result<Self> {
+        let settings = Settings::load(dir)?;
+        let path = dir.join(IDENTITY_FILE);
+        let text = fs::read_to_string(&path)
+            .with_context(|| format!("{} is not a node's directory: talanoa init --dir {}", dir.display(), dir.display()))?;
+        let card = Card::from_text(&text).with_context(|| path.display().to_string())?;
+        Ok(Self { dir: dir.to_owned(), settings, card })
+    }
+
+    pub fn layout(&self) -> Layout {
+        Layout::new(&self.dir, self.settings.anchor_dir.clone())
+    }
+
+    pub fn key_path(&self, role: &str) -> PathBuf {
+        key_path(&self.dir, role)
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.dir.join("node.sock")
+    }
+
+    pub fn node_key(&self) -> Result<SigningKey> {
+        Ok(keys::load(&self.key_path("node"))?)
+    }
+
+    /// Opens the store for an offline command; refuses while a node runs.
+    pub fn open_store(&self) -> Result<Store> {
+        let disk = Disk::from_env();
+        Ok(Store::open(&self.layout(), disk, self.card.identity.id(), self.node_key()?)?)
+    }
+
+    /// One line, wherever it may be overlooked: keys that widen lie where the node runs.
+    pub fn key_warning(&self) -> Option<String> {
+        let here: Vec<&str> = ["root", "consent"].into_iter().filter(|r| self.key_path(r).exists()).collect();
+        if here.is_empty() {
+            return None;
+        }
+        Some(format!(
+            "the {} key lies on this machine ({}): whoever takes the machine can then widen consent. Move it to another \
+             medium and name it with --key",
+            here.join(" and the "),
+            self.dir.join("keys").display()
+        ))
+    }
+
+    /// Creates identity, keys and an empty ledger. Leaves nothing half done: what exists is refused.
+    pub fn found(dir: &Path, founding: &Founding) -> Result<Self> {
+        if dir.join(IDENTITY_FILE).exists() {
+            bail!("{} already holds a node: choose another --dir", dir.display());
+        }
+        let config = founding.listen.as_ref().map(|listen| format!("listen = {listen:?}\n")).unwrap_or_default();
+        let settings = Settings::parse(&config)?;
+        let disk = Disk::from_env();
+        disk.create_dir(dir)?;
+        disk.create_dir(&dir.join("keys"))?;
+        let (root, consent, node) = (keys::generate()?, keys::generate()?, keys::generate()?);
+        keys::save(founding.root_out.as_ref().unwrap_or(&key_path(dir, "root")), &root)?;
+        keys::save(&key_path(dir, "consent"), &consent)?;
+        keys::save(&key_path(dir, "node"), &node)?;
+        if !config.is_empty() {
+            disk.write_atomic(&dir.join(config::FILE_NAME), config.as_bytes())?;
+        }
+        let layout = Layout::new(dir, settings.anchor_dir.clone());
+        Store::create(&layout, &disk)?;
+        let card = found_identity(founding, &settings, &root, &consent, &node)?;
+        // Last: a directory without it is no node, and `init` may be run again after removing it.
+        disk.write_atomic(&dir.join(IDENTITY_FILE), card.to_text().as_bytes())?;
+        Ok(Self { dir: dir.to_owned(), settings, card })
+    }
+}
+
+fn key_path(dir: &Path, role: &str) -> PathBuf {
+    dir.join("keys").join(format!("{role}.key"))
+}
+
+fn found_identity(
+    founding: &Founding,
+    settings: &Settings,
+    root: &SigningKey,
+    consent: &SigningKey,
+    node: &SigningKey,
+) -> Result<Card> {
+    let public = |key: &SigningKey| PublicKey::from(key.verifying_key());
+    let genesis = Genesis {
+        code: founding.code.clone(),
+        name: founding.name.clone(),
+        kind: founding.kind,
+        root: KeySet { keys: vec![public(root)], threshold: 1 },
+        created_at: founding.now,
+    };
+    let mut chain = vec![Envelope::seal(&IdentityEvent::genesis(genesis), root)];
+    let mut identity = Identity::found(&chain[0])?;
+    // An hour back: a peer whose clock is a little behind must not refuse a fresh key.
+    let (from, until) = (founding.now.saturating_sub(3600), founding.now + DELEGATION_DAYS * 86_400);
+    for (role, key) in [(Role::Node, node), (Role::Consent, consent)] {
+        let body = IdentityBody::Delegate(Delegation::new(role, public(key), from, until));
+        let event = Envelope::seal(&IdentityEvent::next(&identity, body), root);
+        identity.extend(&event)?;
+        chain.push(event);
+    }
+    let endpoint = Endpoint { member: identity.id(), addresses: settings.addresses.clone(), seq: 1 };
+    Ok(Card::new(chain, Some(Envelope::seal(&endpoint, node)))?)
+}

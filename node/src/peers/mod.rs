@@ -1,0 +1,152 @@
+//! Following other nodes: one task per followed member, started and stopped as the ledger says.
+//!
+//! The exchange itself is the client library's corridor; here is what a node adds: a ledger for a
+//! memory, a shelf for files, and `Hello` in both directions.
+
+pub mod hello;
+pub mod keeper;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use talanoa_client::{
+    PeerError,
+    follow::{Target, Watcher, follow_forever},
+};
+use talanoa_proto::{
+    charter::PURPOSE_DEFAULT,
+    id::MemberId,
+    wire::{Cursor, HelloResponse},
+};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::{node::Node, store::state::Follow};
+use keeper::NodeKeeper;
+
+/// What a follower task was started with; when it changes the task is started anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Plan {
+    follow: Follow,
+    address: String,
+}
+
+/// Keeps one follower per followed member until `stop`.
+pub async fn run(node: Arc<Node>, stop: CancellationToken) {
+    let mut running: BTreeMap<MemberId, (Plan, CancellationToken, JoinHandle<()>)> = BTreeMap::new();
+    let mut changed = node.store.watch();
+    loop {
+        let plans = plans(&node);
+        running.retain(|member, (plan, token, _)| {
+            let keep = plans.get(member) == Some(plan);
+            if !keep {
+                token.cancel();
+            }
+            keep
+        });
+        for (member, plan) in plans {
+            running.entry(member).or_insert_with(|| {
+                let token = stop.child_token();
+                let task = tokio::spawn(follow_one(Arc::clone(&node), member, plan.clone(), token.clone()));
+                (plan, token, task)
+            });
+        }
+        tokio::select! {
+            () = stop.cancelled() => break,
+            outcome = changed.changed() => if outcome.is_err() { break },
+        }
+    }
+    for (_, (_, token, task)) in running {
+        token.cancel();
+        let _ = task.await;
+    }
+}
+
+fn plans(node: &Node) -> BTreeMap<MemberId, Plan> {
+    let view = node.store.view();
+    let plan = |(member, peer): (&MemberId, &crate::store::state::Peer)| {
+        let follow = peer.follow.clone()?;
+        Some((*member, Plan { follow, address: view.address_of(member).unwrap_or_default() }))
+    };
+    view.peers.iter().filter_map(plan).collect()
+}
+
+async fn follow_one(node: Arc<Node>, member: MemberId, plan: Plan, stop: CancellationToken) {
+    let keeper = Arc::new(NodeKeeper::new(Arc::clone(&node)));
+    let watcher = LinkWatcher { node: Arc::clone(&node), member };
+    let target = || Some((target(&node, member, &plan)?, hello::request(&node, Some(member))));
+    let failed = |error: &PeerError| {
+        let code = node.store.view().code_of(&member).map(ToString::to_string).unwrap_or_default();
+        let text = error.to_string();
+        node.link(member, |link| {
+            // Once per cause: an island that is offline for a week must not fill its own log.
+            if link.last_error.as_deref() != Some(&text) {
+                tracing::warn!(peer = %code, error = %text, "following");
+            }
+            link.connected = false;
+            link.caught_up = false;
+            link.last_error = Some(text);
+        });
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = follow_forever(target, &node.key, keeper, &watcher, failed) => {}
+    }
+    node.link(member, |link| link.connected = false);
+}
+
+pub fn target_of(node: &Node, member: MemberId) -> Option<Target> {
+    let plan = {
+        let view = node.store.view();
+        let follow = view.peers.get(&member)?.follow.clone().unwrap_or_default();
+        Plan { follow, address: view.address_of(&member)? }
+    };
+    target(node, member, &plan)
+}
+
+fn target(node: &Node, member: MemberId, plan: &Plan) -> Option<Target> {
+    let keys = node.store.view().members.get(&member)?.identity.node_keys_at(node.now());
+    Some(Target {
+        member,
+        address: plan.address.clone(),
+        keys,
+        datasets: plan.follow.datasets.clone(),
+        purpose: PURPOSE_DEFAULT.to_owned(),
+        zstd: node.settings.compress,
+        offers_only: plan.follow.offers_only,
+    })
+}
+
+/// Shows people how a link is doing, and learns what the peer knows of others.
+struct LinkWatcher {
+    node: Arc<Node>,
+    member: MemberId,
+}
+
+impl LinkWatcher {
+    fn note(&self, change: impl FnOnce(&mut crate::node::Link)) {
+        let now = self.node.now();
+        self.node.link(self.member, |link| {
+            link.last_contact = Some(now);
+            change(link);
+        });
+    }
+}
+
+impl Watcher for LinkWatcher {
+    fn connected(&self, hello: &HelloResponse) {
+        self.note(|link| {
+            link.connected = true;
+            link.last_error = None;
+        });
+        let (node, hello, member) = (Arc::clone(&self.node), hello.clone(), self.member);
+        tokio::spawn(async move { hello::learn(&node, member, &hello.newer, &hello.endpoint).await });
+    }
+
+    fn stepped(&self, _: &Cursor) {
+        self.note(|_| {});
+    }
+
+    fn caught_up(&self) {
+        self.note(|link| link.caught_up = true);
+    }
+}

@@ -1,0 +1,194 @@
+//! CORRIDOR: how a file becomes a release that others can prove.
+//!
+//! ```text
+//!   check ─▶ cut ─▶ number ─▶ sign ─▶ shelf (durable) ─▶ journal (true) ─▶ offered by the feed
+//! ```
+
+use talanoa_proto::{
+    entry,
+    envelope::Envelope,
+    id::{Commitment, DatasetId},
+    release::{Description, Distribution, QualityNote, Release, ReleaseKind, Sensitivity, Withdrawal},
+    limits,
+};
+
+use crate::{
+    chunks::{self, Cut},
+    intake::{self, Checked, Claim},
+    node::{Node, own_entry},
+    problem::Problem,
+    store::{Batch, shelf::Staging},
+};
+
+/// What the publisher says of it.
+#[derive(Clone, Debug)]
+pub struct Publication {
+    pub dataset: DatasetId,
+    pub kind: ReleaseKind,
+    pub description: Description,
+    pub strict: bool,
+    pub dry_run: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Published {
+    pub number: u64,
+    /// `None` in a dry run.
+    pub journaled: Option<(u64, Commitment)>,
+    pub warnings: Vec<String>,
+}
+
+/// `names[n]` is the name of staged file `n`.
+pub async fn publish(
+    node: &Node,
+    publication: Publication,
+    staging: Staging,
+    names: Vec<String>,
+) -> Result<Published, Problem> {
+    let origin = node.origin()?;
+    check_themes(node, &publication.description.themes)?;
+    let claim = if publication.kind == ReleaseKind::Table { Claim::Table } else { Claim::Document };
+    let strict = publication.strict;
+    let (staging, files) = blocking(move || {
+        let files = names.iter().enumerate().map(|(n, name)| read(&staging, n as u32, name, claim, strict));
+        let files = files.collect::<Result<Vec<_>, Problem>>()?;
+        Ok((staging, files))
+    })
+    .await?;
+    let warnings: Vec<String> = files.iter().flat_map(|(_, checked, _)| checked.warnings().lines()).collect();
+
+    // From here to the commit nobody else takes a number of this dataset.
+    let _turn = node.turn(&publication.dataset).await;
+    let last = node.store.view().datasets.get(&publication.dataset).cloned();
+    let number = last.as_ref().map_or(1, |head| head.number + 1);
+    let release = Release {
+        origin,
+        dataset: publication.dataset,
+        number,
+        kind: publication.kind,
+        previous: last.map(|head| head.commitment),
+        published_at: node.now(),
+        description: describe(publication.description, &files),
+        distributions: files.iter().map(distribution).collect(),
+        quality: files.iter().flat_map(|(_, checked, _)| quality(checked)).collect(),
+        sensitivity: Sensitivity::Official,
+        relations: Vec::new(),
+        structure: structure(&files),
+    };
+    let envelope = Envelope::seal(&release, &node.key);
+    // The same door as for strangers: what we would refuse from others is not signed here.
+    Envelope::parse(&envelope.to_bytes())?.object::<Release>()?;
+    if publication.dry_run {
+        return Ok(Published { number, journaled: None, warnings });
+    }
+    let (entry, salt) = own_entry(&envelope)?;
+    let commitment = entry::commitment(&salt, &entry.envelope);
+    // Crash before this line: nothing happened. After it: a folder that no journal names, put aside at start.
+    node.store.shelf().put(staging, &commitment)?;
+    // Crash before the commit returns: whole or not at all. After it: it is true, and stays.
+    match node.store.commit(Batch::of(entry)).await {
+        Ok(committed) => {
+            let index = committed.index.unwrap_or_default();
+            tracing::info!(release = %commitment.short(), index, "published");
+            Ok(Published { number, journaled: Some((index, commitment)), warnings })
+        }
+        Err(error) => {
+            let _ = node.store.shelf().erase(&commitment);
+            Err(error.into())
+        }
+    }
+}
+
+/// Takes a release back. Those who may see it or received it are told; a copy is theirs to remove.
+pub async fn withdraw(node: &Node, dataset: DatasetId, number: u64, reason: String) -> Result<u64, Problem> {
+    let origin = node.origin()?;
+    let unknown = || Problem::bad_request(format!("{}/{dataset}@{number} was never published here", node.code));
+    let index = node.store.index().own_number(&dataset, number).ok_or_else(unknown)?;
+    let held = node.store.own_entry(index).ok_or_else(unknown)?;
+    if node.store.view().withdrawn.contains_key(&held.commitment) {
+        return Err(Problem::bad_request(format!("{}/{dataset}@{number} is withdrawn already", node.code)));
+    }
+    let commitment = held.commitment;
+    let withdrawal =
+        Withdrawal { origin, dataset, number, commitment, reason, corrected_by: None, declared_at: node.now() };
+    let envelope = Envelope::seal(&withdrawal, &node.key);
+    envelope.object::<Withdrawal>()?;
+    let (entry, _) = own_entry(&envelope)?;
+    let batch = Batch { narrowing: true, ..Batch::of(entry) };
+    Ok(node.store.commit(batch).await?.index.unwrap_or_default())
+}
+
+type Read = (String, Checked, Cut);
+
+/// Checked as what it claims to be, then cut. Bytes are never altered.
+fn read(staging: &Staging, n: u32, name: &str, claim: Claim, strict: bool) -> Result<Read, Problem> {
+    let file = std::fs::File::open(staging.path(n)).map_err(Problem::internal)?;
+    let checked = intake::check(file, name, claim, strict)?;
+    staging.file(n)?.sync()?;
+    let cut = chunks::cut(&staging.path(n), &staging.pages(n)?).map_err(|e| match e.kind() {
+        std::io::ErrorKind::StorageFull => crate::store::StoreError::Full.into(),
+        _ => Problem::bad_request(e.to_string()),
+    })?;
+    Ok((name.to_owned(), checked, cut))
+}
+
+fn check_themes(node: &Node, themes: &[String]) -> Result<(), Problem> {
+    let view = node.store.view();
+    let known = view.charter.as_ref().map(|c| &c.charter.themes);
+    let Some(unknown) = themes.iter().find(|t| known.is_some_and(|known| !known.contains(t))) else { return Ok(()) };
+    let list = known.map(|k| k.join(", ")).unwrap_or_default();
+    Err(Problem::bad_request(format!("theme {unknown:?} is not in the charter")).advise(format!("known themes: {list}")))
+}
+
+/// What the tables themselves say is added to what the publisher said.
+fn describe(mut description: Description, files: &[Read]) -> Description {
+    let tables = || files.iter().filter_map(|(_, checked, _)| checked.table());
+    let earliest = tables().filter_map(|t| t.period_first.clone()).min();
+    let latest = tables().filter_map(|t| t.period_last.clone()).max();
+    description.period_first = earliest.unwrap_or_default();
+    description.period_last = latest.unwrap_or_default();
+    let mut areas: Vec<String> = tables().flat_map(|t| t.areas.clone()).collect();
+    areas.sort();
+    areas.dedup();
+    areas.truncate(limits::AREAS_MAX);
+    description.areas = areas;
+    description.languages = description.titles.iter().map(|(lang, _)| lang.clone()).collect();
+    description
+}
+
+fn structure(files: &[Read]) -> String {
+    let mut all: Vec<&str> =
+        files.iter().filter_map(|(_, c, _)| c.table()).map(|t| t.structure.as_str()).filter(|s| !s.is_empty()).collect();
+    all.dedup();
+    all.join(", ")
+}
+
+fn distribution((name, checked, cut): &Read) -> Distribution {
+    let table = checked.table().cloned().unwrap_or_default();
+    Distribution {
+        name: name.clone(),
+        media_type: checked.media_type().to_owned(),
+        bytes: cut.bytes,
+        sha256: cut.sha256,
+        chunking: cut.chunking.to_owned(),
+        chunk_root: cut.chunk_root,
+        rows: table.rows,
+        columns: table.columns,
+        observations: table.observations,
+    }
+}
+
+fn quality(checked: &Checked) -> Vec<QualityNote> {
+    let note = |(code, count, message): (&str, u64, String)| QualityNote {
+        code: code.to_owned(),
+        count,
+        message: message.chars().filter(|c| !c.is_control()).take(1000).collect(),
+    };
+    checked.warnings().by_code().into_iter().map(note).collect()
+}
+
+pub async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.map_err(Problem::internal)?
+}

@@ -1,0 +1,284 @@
+//! Taking back to the end: a revocation with purge becomes a tombstone, an erasure, a receipt, a delivery.
+//!
+//! ```text
+//!   revocation heard ─▶ tombstone (durable) ─▶ shelf, payloads erased ─▶ receipt journaled ─▶ delivered
+//! ```
+//!
+//! Each step is on record, so a crash anywhere continues at the next start; erasing twice is erasing once.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use talanoa_client::{PeerError, session::Session};
+use talanoa_proto::{
+    Code,
+    entry::Declared,
+    envelope::Envelope,
+    grant::{Grantee, PurgeException, PurgeReceipt},
+    id::{Commitment, MemberId, ObjectId},
+    limits,
+    merkle, wire,
+};
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+
+use crate::{
+    node::{Node, own_entry},
+    peers,
+    problem::Problem,
+    serve::Permitted,
+    store::{
+        Batch,
+        records::{Buried, Erase, ReceiptDelivered, ReceiptTaken, Tombstone},
+        state::{Grave, Purge},
+    },
+};
+
+const DELIVERY_PAUSE_MAX: Duration = Duration::from_secs(300);
+
+/// Does what is owed, whenever the ledger says that something is, until `stop`.
+pub async fn run(node: Arc<Node>, stop: CancellationToken) {
+    let mut changed = node.store.watch();
+    let mut pauses: BTreeMap<MemberId, Duration> = BTreeMap::new();
+    loop {
+        if let Err(problem) = purge_all(&node).await {
+            tracing::error!(%problem, "purge not finished; it is tried again");
+        }
+        let failed = deliver_all(&node, &mut pauses).await;
+        let pause = failed.unwrap_or(Duration::from_secs(3600));
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+            outcome = changed.changed() => if outcome.is_err() { return },
+        }
+    }
+}
+
+async fn purge_all(node: &Node) -> Result<(), Problem> {
+    let open: Vec<(MemberId, ObjectId, Purge)> = {
+        let view = node.store.view();
+        let owed = |(member, peer): (&MemberId, &crate::store::state::Peer)| {
+            let member = *member;
+            let open = peer.purges.iter().filter(|(_, p)| p.receipt.is_none());
+            open.map(move |(id, purge)| (member, *id, purge.clone())).collect::<Vec<_>>()
+        };
+        view.peers.iter().flat_map(owed).collect()
+    };
+    for (member, revocation, purge) in open {
+        purge_one(node, member, revocation, purge).await?;
+    }
+    Ok(())
+}
+
+async fn purge_one(node: &Node, member: MemberId, revocation: ObjectId, purge: Purge) -> Result<(), Problem> {
+    let origin = node.origin()?;
+    let buried = match purge.buried {
+        Some(buried) => buried,
+        None => bury(node, member, revocation, &purge.grants).await?,
+    };
+    // Files first: should the disk fail here, the manifest still says what was to go.
+    for grave in &buried {
+        node.store.shelf().erase(&grave.commitment)?;
+    }
+    erase_payloads(node, &buried).await?;
+    let exceptions = exceptions(node, &buried);
+    let receipt = PurgeReceipt {
+        origin,
+        grantor: member,
+        revocation,
+        grants: purge.grants,
+        releases: buried.iter().map(|g| (g.commitment, g.bytes)).collect(),
+        exceptions,
+        completed_at: node.now(),
+    };
+    let (entry, _) = own_entry(&Envelope::seal(&receipt, &node.key))?;
+    node.store.commit(Batch { narrowing: true, ..Batch::of(entry) }).await?;
+    tracing::info!(revocation = %revocation.short(), releases = buried.len(), "purged; the receipt is journaled");
+    Ok(())
+}
+
+/// Names what goes, durably, before anything goes. From here on no road leads back for it.
+async fn bury(node: &Node, member: MemberId, revocation: ObjectId, grants: &[ObjectId]) -> Result<Vec<Grave>, Problem> {
+    let mut buried = Vec::new();
+    for index in node.store.index().foreign_releases(&member) {
+        let Some((held, at)) = node.store.foreign_entry_at(&member, index) else { continue };
+        let Some(release) = held.release() else { continue };
+        let live = node.store.view().peers.get(&member).and_then(|p| p.trusted.grant_for(release));
+        if live.is_none() {
+            let (commitment, bytes) = (held.commitment, node.store.shelf().bytes(&held.commitment));
+            buried.push(Grave { commitment, index, bytes, at });
+        }
+    }
+    buried.sort();
+    buried.truncate(limits::RELEASES_PER_RECEIPT_MAX);
+    let grave = |g: &Grave| Buried {
+        commitment: g.commitment.to_bytes(),
+        index: g.index,
+        bytes: g.bytes,
+        position: Bytes::copy_from_slice(&g.at.to_bytes()),
+    };
+    let tombstone = Tombstone {
+        member: member.to_bytes(),
+        revocation: revocation.to_bytes(),
+        grants: grants.iter().map(|g| g.to_bytes()).collect(),
+        releases: buried.iter().map(grave).collect(),
+    };
+    node.store.commit(Batch { narrowing: true, ..Batch::of(tombstone) }).await?;
+    Ok(buried)
+}
+
+/// Manifests carry titles and names: they are zeroed in the ledger, under `Erase` records.
+async fn erase_payloads(node: &Node, buried: &[Grave]) -> Result<(), Problem> {
+    let mut batch = Batch { narrowing: true, ..Batch::default() };
+    for grave in buried {
+        let position = Bytes::copy_from_slice(&grave.at.to_bytes());
+        batch.records.push(Erase { position, reason: "purge".into() }.into());
+        batch.erase.push(grave.at);
+    }
+    if !batch.records.is_empty() {
+        node.store.commit(batch).await?;
+    }
+    Ok(())
+}
+
+fn exceptions(node: &Node, buried: &[Grave]) -> Vec<PurgeException> {
+    let view = node.store.view();
+    let mut exceptions: Vec<PurgeException> = Vec::new();
+    for Grave { commitment, .. } in buried {
+        for &at in view.exports.get(commitment).into_iter().flatten() {
+            exceptions.push(PurgeException { commitment: *commitment, at, reason: "exported".into() });
+        }
+    }
+    exceptions.sort();
+    exceptions.dedup();
+    exceptions.truncate(limits::RELEASES_PER_RECEIPT_MAX);
+    exceptions
+}
+
+/// Brings receipts to their origins until they are acknowledged. Returns when to try the rest again.
+async fn deliver_all(node: &Node, pauses: &mut BTreeMap<MemberId, Duration>) -> Option<Duration> {
+    let owed = node.store.view().receipts_owed();
+    for (member, index) in owed {
+        match deliver(node, member, index).await {
+            Ok(()) => {
+                pauses.remove(&member);
+                let delivered = ReceiptDelivered { index, at: node.now() };
+                let _ = node.store.commit(Batch::of(delivered)).await;
+            }
+            Err(error) => {
+                let pause = pauses.entry(member).or_insert(Duration::from_millis(250));
+                *pause = (*pause * 2).min(DELIVERY_PAUSE_MAX);
+                tracing::info!(peer = %member.short(), %error, "receipt not delivered yet");
+            }
+        }
+    }
+    pauses.retain(|member, _| node.store.view().receipts_owed().iter().any(|(m, _)| m == member));
+    pauses.values().min().copied()
+}
+
+async fn deliver(node: &Node, member: MemberId, index: u64) -> Result<(), PeerError> {
+    let target = peers::target_of(node, member).ok_or(PeerError::Protocol("no address of the origin is known"))?;
+    let held = node.store.own_entry(index).ok_or(PeerError::Protocol("the receipt cannot be read"))?;
+    let checkpoint = node.store.checkpoint();
+    let io = |e| PeerError::Keep(talanoa_client::KeepError::Io(e));
+    let inclusion = node.store.inclusion(index, checkpoint.checkpoint().size).map_err(io)?;
+    let mut session = Session::dial(&target.address, &node.key, &target.keys).await?;
+    session.hello(peers::hello::request(node, Some(member))).await?;
+    let request = wire::DeliverRequest {
+        head: Some(wire::Head {
+            checkpoint: Bytes::copy_from_slice(checkpoint.note_bytes()),
+            from_size: 0,
+            consistency: Vec::new(),
+        }),
+        entry: Some(wire::Entry {
+            index,
+            salt: held.record.salt,
+            envelope: held.record.envelope,
+            inclusion: inclusion.iter().map(|h: &merkle::Hash| Bytes::copy_from_slice(h)).collect(),
+        }),
+    };
+    session.deliver(request).await
+}
+
+/// The origin's side: a receipt is taken when it is signed, journaled, and about what we ordered.
+pub async fn take(node: &Node, caller: MemberId, request: wire::DeliverRequest) -> Result<(), Status> {
+    let bad = |what: &str| Status::from(Problem::new(Code::ReceiptInvalid, what));
+    let (head, entry) = request.head.zip(request.entry).ok_or_else(|| bad("head or entry is missing"))?;
+    // A state of its own: the holder's journal need not be one that we follow.
+    let (mut trusted, federation) = {
+        let view = node.store.view();
+        let peer = view.peers.get(&caller).ok_or_else(Problem::not_found)?;
+        (peer.trusted.clone(), view.federation())
+    };
+    let from_start = talanoa_proto::trusted::TrustedPeer::new(
+        node.me,
+        federation.ok_or_else(Problem::not_ready)?,
+        crate::store::state::EPOCH,
+        trusted.identity().clone(),
+    );
+    let refuse = |e: talanoa_proto::trusted::EntryError| Status::from(Problem::new(e.code(), e.to_string()));
+    if trusted.advance(&head).is_err() {
+        trusted = from_start;
+        trusted.advance(&head).map_err(refuse)?;
+    }
+    let verified = trusted.verify(&entry).map_err(refuse)?;
+    let Declared::PurgeReceipt(_, receipt) = verified.declared() else { return Err(bad("not a purge receipt")) };
+    check_receipt(node, caller, receipt).map_err(bad)?;
+    let known = node.store.view().orders.get(&receipt.revocation).is_some_and(|o| o.receipts.contains_key(&caller));
+    if known {
+        return Ok(()); // delivered before, and the acknowledgement was lost
+    }
+    let taken = ReceiptTaken {
+        member: caller.to_bytes(),
+        index: entry.index,
+        salt: entry.salt,
+        envelope: entry.envelope,
+        inclusion: entry.inclusion,
+        note: head.checkpoint,
+        at: node.now(),
+    };
+    node.store.commit(Batch::of(taken)).await.map_err(Problem::from)?;
+    tracing::info!(holder = %caller.short(), revocation = %receipt.revocation.short(), "purge receipt taken");
+    Ok(())
+}
+
+/// Names neither too little nor anything that was never given.
+fn check_receipt(node: &Node, caller: MemberId, receipt: &PurgeReceipt) -> Result<(), &'static str> {
+    let view = node.store.view();
+    let order = view.orders.get(&receipt.revocation).ok_or("no such revocation was declared here")?;
+    if receipt.grantor != node.me || receipt.grants != order.grants {
+        return Err("the receipt is for other grants");
+    }
+    let theirs = |id| view.consent.get(id).is_some_and(|g| g.grantee == Grantee::Member(caller));
+    if !order.grants.iter().any(theirs) {
+        return Err("the revoked grants were not given to this member");
+    }
+    drop(view);
+    let named: Vec<Commitment> = receipt.releases.iter().map(|(c, _)| *c).collect();
+    if named.iter().any(|c| node.store.own_release(c).is_none()) {
+        return Err("the receipt names a release that was never published here");
+    }
+    for (commitment, _) in receipt.releases.iter().filter(|(_, bytes)| *bytes > 0) {
+        if !node.store.index().has_access(commitment, &caller) {
+            return Err("the receipt names files that were never delivered to this member");
+        }
+    }
+    if delivered_under(node, caller, &order_grants(receipt)).any(|c| !named.contains(&c)) {
+        return Err("the receipt leaves out a release that was delivered under the revoked grant");
+    }
+    Ok(())
+}
+
+fn order_grants(receipt: &PurgeReceipt) -> Vec<Bytes> {
+    receipt.grants.iter().map(|g| g.to_bytes()).collect()
+}
+
+/// Releases that the holder received under those grants and may not read under another one now.
+fn delivered_under<'a>(node: &'a Node, holder: MemberId, grants: &'a [Bytes]) -> impl Iterator<Item = Commitment> + 'a {
+    let accesses = node.store.index().accesses_by_time().filter_map(|at| node.store.access(at));
+    accesses
+        .filter(move |a| a.reader == holder.0[..] && grants.contains(&a.grant))
+        .filter_map(|a| Some((Commitment::from_slice(&a.release).ok()?, a.purpose)))
+        .filter(move |(c, purpose)| Permitted::ask(node, holder, *c, purpose).is_none())
+        .map(|(c, _)| c)
+}
