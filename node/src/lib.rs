@@ -6,10 +6,13 @@
 pub mod api;
 pub mod app;
 pub mod chunks;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod consent;
+pub mod demo;
 pub mod feed;
+pub mod fsck;
 pub mod get;
 pub mod home;
 pub mod intake;

@@ -170,17 +170,23 @@ impl TrustedPeer {
     /// Everything that can be checked of one entry by itself, against the newest head.
     pub fn verify(&self, wire: &wire::Entry) -> Result<VerifiedEntry, EntryError> {
         let head = self.head.as_ref().ok_or(EntryError::NoHead)?.checkpoint();
+        let (declared, commitment) = self.verify_object(wire)?;
         let salt: Salt = wire.salt.as_ref().try_into().map_err(|_| EntryError::Malformed("salt"))?;
-        let envelope = Envelope::parse(&wire.envelope)?;
-        let declared = Declared::of(&envelope)?;
-        self.verify_signers(&envelope, &declared, wire.index)?;
-        self.verify_origin(&declared)?;
-        let commitment = entry::commitment(&salt, &wire.envelope);
         let inclusion = hashes(&wire.inclusion)?;
         let leaf = merkle::leaf_hash(&commitment.0);
         merkle::verify_inclusion(wire.index, head.size, &leaf, &head.root, &inclusion)?;
         let envelope = wire.envelope.clone();
         Ok(VerifiedEntry { index: wire.index, salt, envelope, commitment, declared, inclusion, size: head.size })
+    }
+
+    /// Signatures, key status and origin, without the tree: for a journal's own owner, who has the tree.
+    pub fn verify_object(&self, wire: &wire::Entry) -> Result<(Declared, Commitment), EntryError> {
+        let salt: Salt = wire.salt.as_ref().try_into().map_err(|_| EntryError::Malformed("salt"))?;
+        let envelope = Envelope::parse(&wire.envelope)?;
+        let declared = Declared::of(&envelope)?;
+        self.verify_signers(&envelope, &declared, wire.index)?;
+        self.verify_origin(&declared)?;
+        Ok((declared, entry::commitment(&salt, &wire.envelope)))
     }
 
     /// What can only be checked against what came before; folds the entry into the state.

@@ -29,7 +29,7 @@ use talanoa_proto::{
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-pub use open::Layout;
+pub use open::{Layout, leaf};
 use disk::DiskError;
 use index::Index;
 use ledger::{LedgerError, LedgerReader, Position};

@@ -153,7 +153,7 @@ pub(super) fn checkpoint(me: MemberId, head: JournalHead, key: &SigningKey) -> S
 }
 
 /// What an own entry puts into the tree.
-pub(super) fn leaf(own: &OwnEntry) -> merkle::Hash {
+pub fn leaf(own: &OwnEntry) -> merkle::Hash {
     let salt = own.salt.as_ref().try_into().unwrap_or([0; 32]);
     merkle::leaf_hash(&entry::commitment(&salt, &own.envelope).0)
 }

@@ -1,0 +1,139 @@
+//! The command line: parse, dispatch, exit. Commands are one function each, offline or remote.
+
+pub mod args;
+pub mod exit;
+pub mod offline;
+pub mod remote;
+mod render;
+
+use std::{path::Path, process::ExitCode, sync::Arc};
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use crate::{app::App, clock::SystemClock, demo, home::Home};
+use args::{Charter, Cli, Command, Config, PeersCommand};
+use exit::Failure;
+use remote::Remote;
+
+pub fn main() -> ExitCode {
+    // A reader that closes the pipe early (`| head`) is no error of ours; Rust turns it into a panic.
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("talanoa: no runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(run(cli));
+    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), Failure> {
+    let dir = cli.dir.as_path();
+    match cli.command {
+        Command::Demo(typed) => {
+            log("warn");
+            Ok(demo::run(dir, typed.once).await?)
+        }
+        Command::Init(typed) => offline::init(dir, typed),
+        Command::Card => offline::card(dir),
+        Command::Charter(command) => charter(dir, command).await,
+        Command::Serve => serve(dir).await,
+        Command::Sign { file, key } => offline::sign(&file, &key),
+        Command::Verify { folder, federation, member } => offline::verify(&folder, federation, member),
+        Command::Fsck => offline::fsck(dir),
+        Command::Reindex => tokio::task::block_in_place(|| offline::reindex(dir)),
+        Command::Config(Config::Check) => offline::config_check(dir),
+        other => ask(dir, other).await,
+    }
+}
+
+async fn charter(dir: &Path, command: Charter) -> Result<(), Failure> {
+    match command {
+        Charter::Draft { out, name, cards } => offline::charter_draft(&out, name, &cards),
+        Charter::Show { file } => offline::charter_show(&file),
+        Charter::Sign { file, out, key } => offline::charter_sign(dir, &file, out.as_deref(), key.as_deref()),
+        Charter::Merge { file, signatures } => offline::charter_merge(&file, &signatures),
+        Charter::Adopt { file } => offline::charter_adopt(dir, &file).await,
+    }
+}
+
+/// What only the running node can answer.
+async fn ask(dir: &Path, command: Command) -> Result<(), Failure> {
+    let mut node = Remote::connect(dir).await?;
+    match command {
+        Command::Publish(typed) => node.publish(typed).await,
+        Command::Withdraw { reference, reason } => node.withdraw(reference.to_string(), reason).await,
+        Command::Grant(typed) => node.grant(typed).await,
+        Command::Submit { file } => node.submit(&file).await,
+        Command::Revoke(typed) => node.revoke(typed).await,
+        Command::Deny { to, dataset } => node.deny(to.to_string(), dataset.map(|d| d.to_string()).unwrap_or_default()).await,
+        Command::Follow { member, dataset, offers_only } => {
+            let datasets = dataset.iter().map(ToString::to_string).collect();
+            node.follow(member.to_string(), datasets, offers_only).await
+        }
+        Command::Unfollow { member } => node.unfollow(member.to_string()).await,
+        Command::Get { reference, out } => node.get(reference.to_string(), &out).await,
+        Command::Releases(typed) => node.list("releases", typed.json).await,
+        Command::Catalogue(typed) => node.list("catalogue", typed.json).await,
+        Command::Grants(typed) => node.list("grants", typed.json).await,
+        Command::Receipts(typed) => node.list("receipts", typed.json).await,
+        Command::Audit(typed) => node.list("audit", typed.json).await,
+        Command::Peers(typed) => match typed.command {
+            None => node.list("peers", typed.json.json).await,
+            Some(PeersCommand::Set { member, address }) => node.set_address(member.to_string(), address).await,
+            Some(PeersCommand::Import { card }) => node.import_card(&card).await,
+        },
+        Command::Status(typed) => node.status(typed.json).await,
+        offline => Err(Failure::Usage(format!("{offline:?} needs no node"))),
+    }
+}
+
+async fn serve(dir: &Path) -> Result<(), Failure> {
+    let home = Home::open(dir)?;
+    log(&home.settings.log);
+    let app = App::start(&home, Arc::new(SystemClock)).await?;
+    let code = home.card.identity.code();
+    tracing::info!(member = %code, listen = %app.listen, "serving");
+    if app.node.store.view().charter.is_none() {
+        tracing::warn!("no charter yet: stop, then talanoa charter adopt FILE");
+    }
+    if let Some(warning) = home.key_warning() {
+        tracing::warn!("{warning}");
+    }
+    app.run(stop_signal()).await?;
+    tracing::info!("stopped; everything acknowledged is on disk");
+    Ok(())
+}
+
+/// The first signal drains; a second one ends at once.
+pub async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        std::process::exit(130);
+    });
+}
+
+/// To stderr, in UTC; `RUST_LOG` wins over the configuration.
+fn log(filter: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(filter));
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}

@@ -1,0 +1,100 @@
+//! The same rows for eyes: an aligned table, or lines of an object. Pure text in, text out.
+
+use serde_json::{Map, Value};
+
+/// Ids are recognised by people from their first digits.
+const HEX_SHOWN: usize = 12;
+
+/// What an empty listing says instead of nothing.
+fn nothing(what: &str) -> &'static str {
+    match what {
+        "releases" => "nothing published yet: talanoa publish FILE --dataset ID --title TEXT",
+        "catalogue" => "nothing is offered to this node: talanoa follow MEMBER, and ask them for a grant",
+        "grants" => "no consent given or received: talanoa grant --to MEMBER --dataset ID --until DATE",
+        "receipts" => "no purge was ordered or owed",
+        "audit" => "nobody has read anything yet",
+        "peers" => "no charter yet: talanoa charter adopt FILE",
+        _ => "nothing",
+    }
+}
+
+pub fn table(what: &str, rows: &[Value]) -> String {
+    let objects: Vec<&Map<String, Value>> = rows.iter().filter_map(Value::as_object).collect();
+    let Some(first) = objects.first() else { return format!("{}\n", nothing(what)) };
+    // Columns that say nothing in any row only make the others narrower.
+    let columns: Vec<&String> = first.keys().filter(|k| objects.iter().any(|o| !is_blank(o.get(*k)))).collect();
+    let mut lines: Vec<Vec<String>> = vec![columns.iter().map(|c| c.to_uppercase().replace('_', " ")).collect()];
+    lines.extend(objects.iter().map(|o| columns.iter().map(|c| cell(o.get(*c))).collect()));
+    let numeric: Vec<bool> = columns.iter().map(|c| objects.iter().all(|o| matches!(o.get(*c), Some(Value::Number(_))))).collect();
+    let width = |n: usize| lines.iter().map(|l| l[n].chars().count()).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+    let mut text = String::new();
+    for line in &lines {
+        let cells = line.iter().enumerate().map(|(n, cell)| {
+            let width = widths[n];
+            if numeric[n] { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+        });
+        text += cells.collect::<Vec<_>>().join("  ").trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+pub fn object(value: &Value) -> String {
+    let Some(object) = value.as_object() else { return String::new() };
+    let width = object.keys().map(|k| k.len()).max().unwrap_or_default();
+    let shown = object.iter().filter(|(_, v)| !is_blank(Some(v)));
+    shown.map(|(k, v)| format!("{:<width$}  {}\n", k.replace('_', " "), plain(v))).collect()
+}
+
+fn is_blank(value: Option<&Value>) -> bool {
+    match value {
+        None | Some(Value::Null) => true,
+        Some(Value::String(s)) => s.is_empty(),
+        Some(_) => false,
+    }
+}
+
+fn cell(value: Option<&Value>) -> String {
+    let text = value.filter(|v| !is_blank(Some(v))).map_or_else(|| "–".to_owned(), plain);
+    let is_id = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    if is_id { text[..HEX_SHOWN].to_owned() } else { text.chars().take(60).collect() }
+}
+
+/// A peer's words must not move the cursor or colour the screen.
+fn plain(value: &Value) -> String {
+    let text = match value {
+        Value::String(s) => s.clone(),
+        other => other.to_string(),
+    };
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn rows_are_aligned_and_ids_short() {
+        let rows = [
+            json!({"ref": "FJ/A@1", "bytes": 5, "id": "ab".repeat(32), "empty": null}),
+            json!({"ref": "FJ/LONG@12", "bytes": 12345, "id": "cd".repeat(32), "empty": ""}),
+        ];
+        let expected = "REF         BYTES  ID\nFJ/A@1          5  abababababab\nFJ/LONG@12  12345  cdcdcdcdcdcd\n";
+        assert_eq!(table("releases", &rows), expected);
+    }
+
+    #[test]
+    fn an_empty_listing_says_what_to_do() {
+        assert!(table("releases", &[]).contains("talanoa publish"));
+    }
+
+    #[test]
+    fn escape_sequences_of_a_peer_are_neutralised() {
+        let rows = [json!({"title": "\u{1b}[2Jgone\u{7}"})];
+        assert!(!table("catalogue", &rows).contains(['\u{1b}', '\u{7}']));
+        assert!(!object(&json!({"name": "\u{1b}[31m"})).contains('\u{1b}'));
+    }
+}

@@ -1,0 +1,123 @@
+//! Every entry, own and foreign, verified from its stored bytes alone: signatures, origin, place, chain.
+
+use std::collections::BTreeMap;
+
+use talanoa_proto::{
+    entry::{self, Declared},
+    id::{Commitment, DatasetId, MemberId},
+    identity::Identity,
+    release::Continuity,
+    trusted::TrustedPeer,
+    wire,
+};
+
+use super::Report;
+use crate::store::{
+    Layout,
+    ledger::{self, Payload},
+    records::{ForeignEntry, OwnEntry, Record},
+    state::{EPOCH, State},
+};
+
+pub fn declared(record: &Record) -> Option<Declared> {
+    let envelope = match record {
+        Record::OwnEntry(r) => &r.envelope,
+        Record::ForeignEntry(r) => &r.envelope,
+        Record::ReceiptTaken(r) => &r.envelope,
+        _ => return None,
+    };
+    Declared::parse(envelope).ok()
+}
+
+pub fn commitment(record: &Record) -> Option<Commitment> {
+    let (salt, envelope) = match record {
+        Record::OwnEntry(r) => (&r.salt, &r.envelope),
+        Record::ForeignEntry(r) => (&r.salt, &r.envelope),
+        _ => return None,
+    };
+    Some(entry::commitment(&salt.as_ref().try_into().ok()?, envelope))
+}
+
+/// A second walk: by now the state holds every identity as it is known at the end.
+pub fn check(layout: &Layout, state: &State, report: &mut Report) {
+    let Some(federation) = state.federation() else {
+        if state.size > 0 {
+            report.fault("journal: entries without a charter");
+        }
+        return;
+    };
+    if let Some(Err(error)) = state.charter.as_ref().map(|c| c.verify()) {
+        report.fault(format!("charter: {error}"));
+    }
+    let judge = |member: MemberId| {
+        let identity: Identity = state.members.get(&member)?.identity.clone();
+        Some(TrustedPeer::new(state.me, federation, EPOCH, identity))
+    };
+    let Some(own) = judge(state.me) else {
+        report.fault("charter: it does not list this node's member");
+        return;
+    };
+    let mut index = 0;
+    let mut chains: BTreeMap<DatasetId, (u64, Commitment)> = BTreeMap::new();
+    let walked = ledger::open::walk(&layout.ledger(), None, &mut |visit| {
+        let Payload::Intact(payload) = visit.payload else { return Ok(()) };
+        match Record::decode(visit.kind, payload) {
+            Ok(Record::OwnEntry(entry)) => {
+                check_own(&own, index, &entry, &mut chains, report);
+                index += 1;
+            }
+            Ok(Record::ForeignEntry(entry)) => check_foreign(&entry, &judge, report),
+            Ok(Record::ReceiptTaken(r)) => {
+                let (member, index, salt) = (r.member, r.index, r.salt);
+                let entry = ForeignEntry { member, index, salt, envelope: r.envelope, inclusion: r.inclusion, note: r.note };
+                check_foreign(&entry, &judge, report);
+            }
+            _ => {}
+        }
+        Ok(())
+    });
+    if let Err(error) = walked {
+        report.fault(format!("ledger: {error}"));
+    }
+}
+
+fn check_own(
+    own: &TrustedPeer,
+    index: u64,
+    entry: &OwnEntry,
+    chains: &mut BTreeMap<DatasetId, (u64, Commitment)>,
+    report: &mut Report,
+) {
+    let wire = wire::Entry { index, salt: entry.salt.clone(), envelope: entry.envelope.clone(), inclusion: Vec::new() };
+    match own.verify_object(&wire) {
+        Err(error) => report.fault(format!("journal: entry {index}: {error}")),
+        Ok((Declared::Release(release), commitment)) => {
+            let continuity = release.continuity(commitment, chains.get(&release.dataset).copied());
+            let first = release.number == 1 || chains.contains_key(&release.dataset);
+            if continuity != Continuity::Continues || !first {
+                report.fault(format!("journal: entry {index}: {}@{} does not continue its dataset", release.dataset, release.number));
+            }
+            chains.insert(release.dataset.clone(), (release.number, commitment));
+        }
+        Ok(_) => {}
+    }
+}
+
+fn check_foreign(entry: &ForeignEntry, judge: &impl Fn(MemberId) -> Option<TrustedPeer>, report: &mut Report) {
+    let member = MemberId::from_slice(&entry.member).ok();
+    let Some((member, mut trusted)) = member.and_then(|m| Some((m, judge(m)?))) else {
+        report.fault(format!("foreign entry {}: of no member", entry.index));
+        return;
+    };
+    let head = wire::Head { checkpoint: entry.note.clone(), from_size: 0, consistency: Vec::new() };
+    let wire = wire::Entry {
+        index: entry.index,
+        salt: entry.salt.clone(),
+        envelope: entry.envelope.clone(),
+        inclusion: entry.inclusion.clone(),
+    };
+    let verified = trusted.advance(&head).and_then(|()| trusted.verify(&wire));
+    if let Err(error) = verified {
+        report.fault(format!("foreign entry {} of {}: {error}", entry.index, member.short()));
+    }
+}
