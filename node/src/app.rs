@@ -94,6 +94,7 @@ impl App {
         self.node.connections.close_unless(|_| false);
         let drained = async { while self.tasks.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(Duration::from_secs(10), drained).await;
+        self.node.store.close().await;
         let _ = std::fs::remove_file(&self.socket);
     }
 }

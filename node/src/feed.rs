@@ -10,10 +10,10 @@ use std::{
 
 use bytes::Bytes;
 use talanoa_proto::{
-    consent::{Request, Verdict, may},
+    consent::{self, Request, Verdict, may},
     entry::Declared,
     grant::{Action, Grant, Grantee, Scope},
-    id::{DatasetId, MemberId},
+    id::{Commitment, DatasetId, MemberId, ObjectId},
     wire::{self, Cursor, FeedItem, feed_item::Item},
 };
 
@@ -59,12 +59,13 @@ pub fn next_run(node: &Node, reader: &Reader, cursor: Cursor, known_size: &mut u
     for (step, shows) in steps(node, reader, cursor.step, head_step) {
         let mut indexes = visible(node, reader, &shows);
         // Resume inside the very step that was under way; what came to be visible since has a step of its own.
-        if step == cursor.step + 1 {
+        if step == cursor.step + 1 && cursor.after > 0 {
             indexes.retain(|&index| index >= cursor.after);
         }
-        for index in indexes {
+        for (n, index) in indexes.into_iter().enumerate() {
             if run.items.len() >= ENTRIES_PER_STEP_MAX || bytes >= BYTES_PER_STEP_MAX {
-                run.cursor = Cursor { epoch: EPOCH, step: step - 1, after: index };
+                // The step's own entry comes first, whatever its index: before it nothing of the step was sent.
+                run.cursor = Cursor { epoch: EPOCH, step: step - 1, after: if n == 0 { 0 } else { index } };
                 return with_head(node, run, known_size);
             }
             if let Some(entry) = entry(node, index, size)? {
@@ -146,27 +147,41 @@ fn datasets_of(view: &State, grant: &Grant) -> Vec<DatasetId> {
     }
 }
 
-/// Journal indexes that a step shows this reader now, in journal order.
+/// Journal indexes that a step shows this reader now: the step's own entry, then what it opened in
+/// journal order. A grant thus comes before what it covers, and the reader can hold each offer against it.
 fn visible(node: &Node, reader: &Reader, shows: &BTreeSet<Shows>) -> Vec<u64> {
-    let mut indexes = BTreeSet::new();
+    let mut own = Vec::new();
+    let mut opened = BTreeSet::new();
     for shown in shows {
         match shown {
             Shows::Entry(index) => {
                 let Some(held) = node.store.own_entry(*index) else { continue };
-                if sees(node, reader, &held) {
-                    indexes.insert(*index);
+                if sees(node, reader, &held) && !is_opened_later(node, reader, &held) {
+                    own.push(*index);
                 }
                 if let Declared::Grant(_, grant) = &held.declared {
-                    indexes.extend(opened_by(node, reader, grant));
+                    opened.extend(opened_by(node, reader, grant));
                 }
             }
             Shows::Grant(id) => {
                 let grant = node.store.view().consent.get(id).cloned();
-                indexes.extend(grant.iter().flat_map(|g| opened_by(node, reader, g)));
+                opened.extend(grant.iter().flat_map(|g| opened_by(node, reader, g)));
             }
         }
     }
-    indexes.into_iter().collect()
+    own.extend(opened);
+    own
+}
+
+/// A release that no grant covered when it was published is shown by the step of the grant, not by its own.
+fn is_opened_later(node: &Node, reader: &Reader, held: &Held<OwnEntry>) -> bool {
+    let Some(release) = held.release() else { return false };
+    let view = node.store.view();
+    let before = |(id, grant): (&ObjectId, &Grant)| {
+        let earlier = view.grant_entries.get(id).is_some_and(|&entry| entry < held.index);
+        earlier && consent::covers(&grant.scope, &release.dataset, &release.description.themes, release.sensitivity)
+    };
+    !view.consent.live_grants(reader.member, node.now()).any(before)
 }
 
 /// Every release that a grant makes visible, in datasets that the reader selected.
@@ -212,7 +227,7 @@ fn sees(node: &Node, reader: &Reader, held: &Held<OwnEntry>) -> bool {
     }
 }
 
-fn may_list(node: &Node, reader: &Reader, release: talanoa_proto::id::Commitment) -> bool {
+fn may_list(node: &Node, reader: &Reader, release: Commitment) -> bool {
     node.store.own_release(&release).is_some_and(|held| sees(node, reader, &held))
 }
 

@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use ed25519_dalek::SigningKey;
 use talanoa_proto::{
-    charter::Card,
+    charter::{Card, CharterFile},
     envelope::Envelope,
     id::{MemberCode, PublicKey},
     identity::{Delegation, Endpoint, Genesis, Identity, IdentityBody, IdentityEvent, KeySet, MemberKind, Role},
@@ -22,7 +22,8 @@ use talanoa_proto::{
 use crate::{
     config::{self, Settings},
     keys,
-    store::{Layout, Store, disk::Disk},
+    node::own_entry,
+    store::{Batch, Layout, Store, disk::Disk, records::CharterAdopted},
 };
 
 /// Long enough for an office with two people, short enough that a lost key ends by itself.
@@ -80,6 +81,27 @@ impl Home {
         Ok(Store::open(&self.layout(), disk, self.card.identity.id(), self.node_key()?)?)
     }
 
+    /// Makes a charter this node's own. The journal opens with who we are, so that what follows can be
+    /// checked from its first entry on.
+    pub async fn adopt(&self, charter: &CharterFile) -> Result<()> {
+        charter.verify().context("charter.invalid")?;
+        let me = self.card.identity.id();
+        let mine = charter.cards.iter().find(|c| c.identity.id() == me);
+        let mine = mine.with_context(|| format!("{} of this directory is not in that charter", self.card.identity.code()))?;
+        let store = self.open_store()?;
+        if let Some(held) = store.view().federation() {
+            bail!("this node already belongs to federation {held}");
+        }
+        let mut batch = Batch::of(CharterAdopted { file: charter.to_bytes().into() });
+        let own = mine.chain.iter().chain(mine.endpoint.as_ref().map(|(_, envelope)| envelope));
+        for envelope in own {
+            batch.records.push(own_entry(envelope)?.0.into());
+        }
+        store.commit(batch).await?;
+        store.close().await;
+        Ok(())
+    }
+
     /// One line, wherever it may be overlooked: keys that widen lie where the node runs.
     pub fn key_warning(&self) -> Option<String> {
         let here: Vec<&str> = ["root", "consent"].into_iter().filter(|r| self.key_path(r).exists()).collect();
@@ -87,9 +109,9 @@ impl Home {
             return None;
         }
         Some(format!(
-            "the {} key lies on this machine ({}): whoever takes the machine can then widen consent. Move it to another \
-             medium and name it with --key",
-            here.join(" and the "),
+            "root or consent keys ({}) lie on this machine, in {}: whoever takes it can widen consent. Move them to \
+             another medium and name them with --key",
+            here.join(", "),
             self.dir.join("keys").display()
         ))
     }

@@ -66,7 +66,7 @@ impl std::error::Error for Problem {}
 impl From<Problem> for tonic::Status {
     fn from(problem: Problem) -> Self {
         let status = match problem.code {
-            Code::NotFound => return Problem::not_found(),
+            Code::NotFound | Code::GrantUnknown => tonic::Code::NotFound,
             Code::NotReady => tonic::Code::FailedPrecondition,
             Code::CursorOutOfRange => tonic::Code::OutOfRange,
             Code::StorageFull | Code::LimitExceeded => tonic::Code::ResourceExhausted,

@@ -11,9 +11,9 @@ use talanoa_proto::id::{DatasetId, FederationId, MemberCode, MemberId, ReleaseRe
 #[derive(Debug, Parser)]
 #[command(name = "talanoa", version, propagate_version = true, arg_required_else_help = true)]
 pub struct Cli {
-    /// The node's directory
-    #[arg(long, global = true, env = "TALANOA_DIR", default_value = "talanoa", value_name = "PATH")]
-    pub dir: PathBuf,
+    /// The node's directory [default: talanoa]
+    #[arg(long, global = true, env = "TALANOA_DIR", value_name = "PATH")]
+    pub dir: Option<PathBuf>,
     #[command(subcommand)]
     pub command: Command,
 }

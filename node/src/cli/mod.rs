@@ -17,7 +17,6 @@ use exit::Failure;
 use remote::Remote;
 
 pub fn main() -> ExitCode {
-    // A reader that closes the pipe early (`| head`) is no error of ours; Rust turns it into a panic.
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -38,11 +37,13 @@ pub fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<(), Failure> {
-    let dir = cli.dir.as_path();
+    let named = cli.dir;
+    let dir = named.clone().unwrap_or_else(|| "talanoa".into());
+    let dir = dir.as_path();
     match cli.command {
         Command::Demo(typed) => {
-            log("warn");
-            Ok(demo::run(dir, typed.once).await?)
+            log("error");
+            Ok(demo::run(&named.unwrap_or_else(|| "talanoa-demo".into()), typed.once).await?)
         }
         Command::Init(typed) => offline::init(dir, typed),
         Command::Card => offline::card(dir),
@@ -135,5 +136,6 @@ pub async fn stop_signal() {
 /// To stderr, in UTC; `RUST_LOG` wins over the configuration.
 fn log(filter: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(filter));
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).try_init();
 }

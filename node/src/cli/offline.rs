@@ -23,11 +23,10 @@ use super::{
 use crate::{
     clock::{Clock, SystemClock, rfc3339},
     config::Settings,
-    fsck, keys,
+    fsck,
     home::{Founding, Home},
-    node::own_entry,
-    problem::Problem,
-    store::{Batch, Store, disk::Disk, records::CharterAdopted},
+    keys,
+    store::{Store, disk::Disk},
 };
 
 type Outcome = Result<(), Failure>;
@@ -101,7 +100,7 @@ pub fn charter_draft(out: &Path, name: String, cards: &[PathBuf]) -> Outcome {
     let file = CharterFile::new(genesis, read).context("these cards make no charter")?;
     write_new(out, charter_text(&file).as_bytes())?;
     println!("{}", file.federation());
-    eprintln!("draft of {} members in {}; each signs it: talanoa charter sign {0:?}", file.cards.len(), out.display());
+    eprintln!("draft of {} members; each signs it: talanoa charter sign {}", file.cards.len(), out.display());
     Ok(())
 }
 
@@ -174,22 +173,7 @@ pub fn charter_merge(path: &Path, signatures: &[PathBuf]) -> Outcome {
 pub async fn charter_adopt(dir: &Path, path: &Path) -> Outcome {
     let home = Home::open(dir)?;
     let file = read_charter(path)?;
-    file.verify().context("charter.invalid")?;
-    let me = home.card.identity.id();
-    let mine = file.cards.iter().find(|c| c.identity.id() == me);
-    let mine = mine.ok_or_else(|| refused(format!("{} of this directory is not in that charter", home.card.identity.code())))?;
-    let store = home.open_store()?;
-    if let Some(held) = store.view().federation() {
-        return Err(refused(format!("this node already belongs to federation {held}")));
-    }
-    // The journal opens with who we are: what follows can be checked from its first entry on.
-    let mut batch = Batch::of(CharterAdopted { file: file.to_bytes().into() });
-    let own = mine.chain.iter().chain(mine.endpoint.as_ref().map(|(_, envelope)| envelope));
-    for envelope in own {
-        let (entry, _) = own_entry(envelope).map_err(|p: Problem| refused(p.public))?;
-        batch.records.push(entry.into());
-    }
-    store.commit(batch).await.context("not adopted")?;
+    home.adopt(&file).await?;
     println!("{}", file.federation());
     eprintln!("adopted {:?} with {} members; next: talanoa serve", file.charter.name, file.cards.len());
     Ok(())

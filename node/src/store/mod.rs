@@ -134,7 +134,7 @@ impl Store {
     /// Returns after the batch is on disk. On error nothing of it is acknowledged.
     pub async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
         let (done, outcome) = oneshot::channel();
-        let job = sequencer::Job { batch, done };
+        let job = sequencer::Job::Commit(sequencer::Commit { batch, done });
         self.inner.jobs.send(job).await.map_err(|_| StoreError::Stopping)?;
         outcome.await.map_err(|_| StoreError::Stopping)?
     }
@@ -151,6 +151,14 @@ impl Store {
     /// Number of ledger records. A hint to look, never the data.
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.inner.changed.subscribe()
+    }
+
+    /// Lets go of the directory: everything under way is finished, the writing thread ends, the lock falls.
+    pub async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        if self.inner.jobs.send(sequencer::Job::Close(done)).await.is_ok() {
+            let _ = closed.await;
+        }
     }
 
     pub fn generation(&self) -> u64 {

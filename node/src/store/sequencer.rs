@@ -32,7 +32,14 @@ use crate::store::{
 const GROUP_MAX: usize = 512;
 
 #[derive(Debug)]
-pub struct Job {
+pub enum Job {
+    Commit(Commit),
+    /// Finish what came before, let go of the directory, answer.
+    Close(oneshot::Sender<()>),
+}
+
+#[derive(Debug)]
+pub struct Commit {
     pub batch: Batch,
     pub done: oneshot::Sender<Result<Committed, StoreError>>,
 }
@@ -68,27 +75,38 @@ impl Sequencer {
     }
 
     fn run(mut self, mut queue: mpsc::Receiver<Job>) {
-        while let Some(first) = queue.blocking_recv() {
-            let mut group = vec![first];
-            while group.len() < GROUP_MAX {
-                match queue.try_recv() {
-                    Ok(job) => group.push(job),
-                    Err(_) => break,
+        let mut closing = None;
+        while let (Some(first), None) = (queue.blocking_recv(), &closing) {
+            let mut group = Vec::new();
+            let mut next = Some(first);
+            while let Some(job) = next {
+                match job {
+                    Job::Commit(commit) => group.push(commit),
+                    Job::Close(done) => {
+                        closing = Some(done);
+                        break;
+                    }
                 }
+                next = if group.len() < GROUP_MAX { queue.try_recv().ok() } else { None };
             }
-            if !self.commit(group) {
+            if !group.is_empty() && !self.commit(group) || closing.is_some() {
                 break;
             }
+        }
+        drop(queue);
+        drop(self);
+        if let Some(done) = closing {
+            let _ = done.send(());
         }
     }
 
     /// False when the process must end.
-    fn commit(&mut self, mut group: Vec<Job>) -> bool {
+    fn commit(&mut self, mut group: Vec<Commit>) -> bool {
         match self.write(&group) {
             Ok(positions) => self.publish(group, positions),
             Err(StoreError::Ledger(error)) if error.is_full() => {
                 // Narrowing goes on: the reserve was kept for it.
-                let (narrowing, others): (Vec<Job>, Vec<Job>) = group.drain(..).partition(|j| j.batch.narrowing);
+                let (narrowing, others): (Vec<Commit>, Vec<Commit>) = group.drain(..).partition(|j| j.batch.narrowing);
                 others.into_iter().for_each(|job| answer(job, Err(StoreError::Full)));
                 if narrowing.is_empty() {
                     return true;
@@ -103,7 +121,7 @@ impl Sequencer {
         }
     }
 
-    fn fail(&mut self, group: Vec<Job>, error: StoreError) -> bool {
+    fn fail(&mut self, group: Vec<Commit>, error: StoreError) -> bool {
         let full = matches!(&error, StoreError::Ledger(e) if e.is_full());
         let fatal = !full && !matches!(&error, StoreError::Ledger(e) if !e.is_fatal());
         tracing::error!(%error, fatal, "commit failed");
@@ -119,7 +137,7 @@ impl Sequencer {
     }
 
     /// Everything up to and including the anchor.
-    fn write(&mut self, group: &[Job]) -> Result<Vec<(u64, Position)>, StoreError> {
+    fn write(&mut self, group: &[Commit]) -> Result<Vec<(u64, Position)>, StoreError> {
         let records = || group.iter().flat_map(|job| &job.batch.records);
         let batch: Vec<(u8, Vec<u8>)> = records().map(|r| (r.kind(), r.encode())).collect();
         let positions = self.ledger.append(&batch)?;
@@ -162,7 +180,7 @@ impl Sequencer {
     }
 
     /// It is true: fold it, sign the head, answer.
-    fn publish(&mut self, group: Vec<Job>, positions: Vec<(u64, Position)>) -> bool {
+    fn publish(&mut self, group: Vec<Commit>, positions: Vec<(u64, Position)>) -> bool {
         let Some(inner) = self.inner.upgrade() else { return false };
         let mut indexes = Vec::with_capacity(group.len());
         let (mut changes, mut widened) = (Changes::default(), false);
@@ -209,7 +227,7 @@ fn changes_permission(record: &Record, declared: Option<&Declared>) -> bool {
     }
 }
 
-fn answer(job: Job, outcome: Result<Committed, StoreError>) {
+fn answer(job: Commit, outcome: Result<Committed, StoreError>) {
     // Whoever asked may be gone; what was committed stays committed.
     let _ = job.done.send(outcome);
 }
