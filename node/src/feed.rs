@@ -55,7 +55,7 @@ pub fn next_run(node: &Node, reader: &Reader, cursor: Cursor, known_size: &mut u
         (view.step, view.size)
     };
     let mut run = Run { cursor, ..Run::default() };
-    let mut bytes = 0;
+    let (mut bytes, mut sent) = (0, BTreeSet::new());
     for (step, shows) in steps(node, reader, cursor.step, head_step) {
         let mut indexes = visible(node, reader, &shows);
         // Resume inside the very step that was under way; what came to be visible since has a step of its own.
@@ -67,6 +67,10 @@ pub fn next_run(node: &Node, reader: &Reader, cursor: Cursor, known_size: &mut u
                 // The step's own entry comes first, whatever its index: before it nothing of the step was sent.
                 run.cursor = Cursor { epoch: EPOCH, step: step - 1, after: if n == 0 { 0 } else { index } };
                 return with_head(node, run, known_size);
+            }
+            // Shown by more than one step, by a grant and by its beginning for example: once is enough.
+            if !sent.insert(index) {
+                continue;
             }
             if let Some(entry) = entry(node, index, size)? {
                 bytes += entry.envelope.len();

@@ -1,6 +1,6 @@
 //! The ledger and the shelf as a follower's memory: verified things in, nothing else.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use talanoa_client::{
@@ -57,9 +57,12 @@ impl Memory for NodeKeeper {
     async fn commit(&self, member: MemberId, step: Step) -> Result<(), KeepError> {
         let (id, note) = (member.to_bytes(), Bytes::from(step.head));
         let mut batch = Batch::default();
+        let mut taken = BTreeSet::new();
         for (entry, finding) in &step.entries {
-            if self.node.store.index().foreign_entry(&member, entry.index()).is_some() {
-                continue; // received before: keeping is idempotent
+            // Received before, or twice in this step: one record each, so that erasing one erases all.
+            let known = self.node.store.index().foreign_entry(&member, entry.index()).is_some();
+            if known || !taken.insert(entry.index()) {
+                continue;
             }
             let record = ForeignEntry {
                 member: id.clone(),

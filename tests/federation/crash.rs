@@ -1,0 +1,257 @@
+//! Killed at every durable operation, one after the other, until a run ends untouched.
+//!
+//! For N = 1, 2, …: the node is killed just before its N-th durable operation. Then `fsck` must find it
+//! sound as it lies, it must start, everything that was acknowledged must hold, and the scenario must
+//! complete. `TALANOA_FAULTS=kill,torn` names other faults.
+
+use std::{fs, path::Path};
+
+use talanoa_tests::{Done, Member, copy_dir, federation, scan, table, talanoa, wait_for};
+
+/// Directories of two members, made once and copied for every N.
+struct Stage {
+    root: tempfile::TempDir,
+    codes: [&'static str; 2],
+    ports: [u16; 2],
+}
+
+impl Stage {
+    fn new(prepare: impl FnOnce(&mut Member, &mut Member, &Path)) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let model = root.path().join("model");
+        fs::create_dir(&model).unwrap();
+        let [mut fj, mut spc] = federation(&model, ["FJ", "SPC"]);
+        table(&root.path().join("one.csv"), 50);
+        table(&root.path().join("two.csv"), 3000);
+        prepare(&mut fj, &mut spc, root.path());
+        fj.judge();
+        spc.judge();
+        let ports = [fj.port, spc.port];
+        Self { root, codes: ["FJ", "SPC"], ports }
+    }
+
+    fn file(&self, name: &str) -> std::path::PathBuf {
+        self.root.path().join(name)
+    }
+
+    /// Fresh copies of both, not running.
+    fn members(&self, n: u64) -> [Member; 2] {
+        let run = self.root.path().join(format!("run-{n}"));
+        let model = self.root.path().join("model");
+        [0, 1].map(|i| {
+            let dir = run.join(self.codes[i].to_lowercase());
+            copy_dir(&model.join(self.codes[i].to_lowercase()), &dir);
+            Member::at(self.codes[i], dir, self.ports[i])
+        })
+    }
+
+    fn clear(&self, n: u64) {
+        let _ = fs::remove_dir_all(self.root.path().join(format!("run-{n}")));
+    }
+}
+
+/// Runs `act` with the victim failing at each operation in turn; `holds` is asked after a restart without
+/// faults. `act` returns what was acknowledged to it.
+fn every_point<A>(
+    name: &str,
+    stage: &Stage,
+    victim: usize,
+    act: impl Fn(&mut [Member; 2]) -> A,
+    holds: impl Fn(&mut [Member; 2], &A),
+) {
+    let faults = std::env::var("TALANOA_FAULTS").unwrap_or_else(|_| "kill".into());
+    for fault in faults.split(',') {
+        let mut n = 0;
+        loop {
+            n += 1;
+            let mut members = stage.members(n);
+            let other = 1 - victim;
+            members[other].serve();
+            let served = members[victim].try_serve(Some(&format!("{fault}@{n}")));
+            let acknowledged = served.then(|| act(&mut members));
+            let untouched = served && members[victim].is_running();
+            // As it lies, before anything has a chance to mend it.
+            if untouched {
+                members[victim].stop();
+            } else {
+                members[victim].kill();
+            }
+            let judged = talanoa(&members[victim].dir, &["fsck"]);
+            assert_eq!(judged.code, 0, "{name} {fault}@{n}: {}{}", judged.out, judged.err);
+            members[victim].serve();
+            if let Some(acknowledged) = &acknowledged {
+                holds(&mut members, acknowledged);
+            }
+            same_without_index(&mut members[victim]);
+            members.iter_mut().for_each(Member::judge);
+            drop(members);
+            stage.clear(n);
+            if untouched {
+                println!("{name}: {} points of {fault}, then untouched", n - 1);
+                break;
+            }
+        }
+    }
+}
+
+/// Deleting the index changes no answer.
+fn same_without_index(member: &mut Member) {
+    let answers = |m: &Member| ["releases", "catalogue", "grants", "audit"].map(|what| m.list(what));
+    let before = answers(member);
+    member.stop();
+    fs::remove_dir_all(member.dir.join("index")).unwrap();
+    member.serve();
+    assert_eq!(answers(member), before);
+}
+
+fn acknowledged(done: Done) -> Option<String> {
+    (done.code == 0).then(|| done.out.split_whitespace().next().unwrap_or_default().to_owned())
+}
+
+#[test]
+fn publish_survives_a_kill_at_every_point() {
+    let stage = Stage::new(|_, _, _| {});
+    let file = stage.file("one.csv");
+    every_point(
+        "publish",
+        &stage,
+        0,
+        |[fj, _]| [fj.publish(&file, "A"), fj.publish(&file, "A")].map(acknowledged),
+        |[fj, _], told| {
+            let refs = fj.refs("releases");
+            for reference in told.iter().flatten() {
+                assert!(refs.contains(reference), "{reference} was acknowledged: {refs:?}");
+            }
+            let next = fj.publish(&file, "A").id();
+            assert_eq!(next, format!("FJ/A@{}", refs.len() + 1), "numbers have no gap");
+        },
+    );
+}
+
+#[test]
+fn a_grant_survives_a_kill_at_every_point() {
+    let stage = Stage::new(|fj, _, root| {
+        fj.serve();
+        fj.publish(&root.join("one.csv"), "A").ok();
+    });
+    let until = talanoa_tests::next_year();
+    every_point(
+        "grant",
+        &stage,
+        0,
+        |[fj, spc]| {
+            spc.talanoa(&["follow", "FJ"]).ok();
+            acknowledged(fj.talanoa(&["grant", "--to", "SPC", "--dataset", "A", "--until", &until]))
+        },
+        |[fj, spc], told| {
+            if let Some(id) = told {
+                assert!(fj.list("grants").iter().any(|g| g["id"] == id.as_str()));
+            } else {
+                fj.grant("SPC", "A");
+            }
+            spc.wait_until_held(&["FJ/A@1"]);
+        },
+    );
+}
+
+#[test]
+fn following_survives_a_kill_of_the_reader_at_every_point() {
+    let stage = Stage::new(|fj, _, root| {
+        fj.serve();
+        fj.publish(&root.join("one.csv"), "A").ok();
+        fj.publish(&root.join("two.csv"), "B").ok();
+        fj.grant("SPC", "all");
+    });
+    every_point(
+        "follow",
+        &stage,
+        1,
+        |[_, spc]| {
+            let told = acknowledged(spc.talanoa(&["follow", "FJ"]));
+            wait_for("SPC holds all or was killed", || {
+                let held = talanoa(&spc.dir, &["catalogue", "--json"]).out.matches("\"held\"").count();
+                (held == 2 || !spc.is_running()).then_some(())
+            });
+            told
+        },
+        |[_, spc], told| {
+            if told.is_none() {
+                spc.talanoa(&["follow", "FJ"]).ok();
+            }
+            spc.wait_until_held(&["FJ/A@1", "FJ/B@1"]);
+        },
+    );
+}
+
+fn held_and_granted() -> Stage {
+    Stage::new(|fj, spc, root| {
+        fj.serve();
+        spc.serve();
+        fj.publish(&root.join("one.csv"), "A").ok();
+        fj.grant("SPC", "all");
+        spc.talanoa(&["follow", "FJ"]).ok();
+        spc.wait_until_held(&["FJ/A@1"]);
+    })
+}
+
+fn purge_completes(stage: &Stage, [fj, spc]: &mut [Member; 2]) {
+    wait_for("the receipt", || fj.list("receipts").iter().any(|r| r["direction"] == "received").then_some(()));
+    assert!(spc.list("catalogue").is_empty());
+    let seed = fs::read_to_string(stage.file("one.csv")).unwrap();
+    let needle = seed.lines().nth(1).unwrap().rsplit(',').next().unwrap().as_bytes().to_vec();
+    assert!(scan(&spc.dir, &needle).is_empty());
+}
+
+fn grant_id(fj: &Member) -> String {
+    fj.list("grants")[0]["id"].as_str().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_revocation_survives_a_kill_of_the_publisher_at_every_point() {
+    let stage = held_and_granted();
+    every_point(
+        "revoke",
+        &stage,
+        0,
+        |[fj, _]| {
+            let listing = fj.talanoa(&["grants", "--json"]).out;
+            let id = listing.split("\"id\":\"").nth(1).map(|t| t[..64].to_owned()).unwrap_or_else(|| "0".repeat(64));
+            let told = acknowledged(fj.talanoa(&["revoke", &id, "--purge"]));
+            if told.is_some() {
+                wait_for("the receipt is taken or the publisher was killed", || {
+                    let taken = talanoa(&fj.dir, &["receipts", "--json"]).out.contains("\"received\"");
+                    (taken || !fj.is_running()).then_some(())
+                });
+            }
+            told
+        },
+        |members, told| {
+            let state = members[0].list("grants")[0]["state"].as_str().unwrap_or_default().to_owned();
+            assert!(told.is_none() || state.starts_with("revoked"), "acknowledged, and now {state}");
+            if !state.starts_with("revoked") {
+                let id = grant_id(&members[0]);
+                members[0].talanoa(&["revoke", &id, "--purge"]).ok();
+            }
+            purge_completes(&stage, members);
+        },
+    );
+}
+
+#[test]
+fn a_purge_survives_a_kill_of_the_holder_at_every_point() {
+    let stage = held_and_granted();
+    every_point(
+        "purge",
+        &stage,
+        1,
+        |[fj, spc]| {
+            let id = grant_id(fj);
+            fj.talanoa(&["revoke", &id, "--purge"]).ok();
+            wait_for("the receipt is taken or the holder was killed", || {
+                let taken = talanoa(&fj.dir, &["receipts", "--json"]).out.contains("\"received\"");
+                (taken || !spc.is_running()).then_some(())
+            });
+        },
+        |members, ()| purge_completes(&stage, members),
+    );
+}

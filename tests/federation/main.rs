@@ -1,0 +1,12 @@
+//! The federation in all weathers. One file per behaviour; each scenario ends in `fsck`.
+
+mod admission;
+mod bad_input;
+mod crash;
+mod feed_work;
+mod house_rules;
+mod purge;
+mod story;
+mod tamper;
+mod twenty_eight;
+mod wire;
