@@ -1,6 +1,6 @@
 //! One connection to one peer: dialled, pinned, deadlines set, errors told apart.
 
-use std::{sync::Arc, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use ed25519_dalek::SigningKey;
 use rustls::ClientConfig;
@@ -115,14 +115,24 @@ async fn connect(address: &str, config: Arc<ClientConfig>) -> Result<Channel, to
 /// A refusal inside the handshake (they are not whom we pinned, or they closed on us) is told apart from
 /// nobody answering.
 fn classify(address: &str, ours: &str, theirs: &str, error: tonic::transport::Error) -> PeerError {
-    let mut cause: &dyn std::error::Error = &error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    let tls = cause.is::<tls::TlsError>() || cause.is::<rustls::Error>();
     let address = address.to_owned();
-    if tls {
-        return PeerError::NotAdmitted { address, ours: ours.to_owned(), theirs: theirs.to_owned() };
+    let mut cause: &(dyn Error + 'static) = &error;
+    loop {
+        if is_tls(cause) {
+            return PeerError::NotAdmitted { address, ours: ours.to_owned(), theirs: theirs.to_owned() };
+        }
+        match cause.source() {
+            Some(next) => cause = next,
+            None => return PeerError::Unreachable { address, cause: cause.to_string() },
+        }
     }
-    PeerError::Unreachable { address, cause: cause.to_string() }
+}
+
+/// An `io::Error` hides what it was made of from `source`.
+fn is_tls(cause: &(dyn Error + 'static)) -> bool {
+    if cause.is::<tls::TlsError>() || cause.is::<rustls::Error>() {
+        return true;
+    }
+    let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    inner.is_some_and(|inner| is_tls(inner))
 }

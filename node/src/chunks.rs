@@ -67,5 +67,5 @@ mod tests {
         assert_eq!(hex::encode(cut.chunk_root), VECTOR);
     }
 
-    const VECTOR: &str = "";
+    const VECTOR: &str = "5a18534bc669a38e41469f191a6e43412c26a2c6ee9474cd7338dc97c385826f";
 }

@@ -9,4 +9,5 @@ mod purge;
 mod story;
 mod tamper;
 mod twenty_eight;
+mod vectors;
 mod wire;
