@@ -222,7 +222,8 @@ impl Memory for Directory {
         fs::create_dir_all(path.parent().unwrap_or(&self.root))?;
         peer.feed_bytes = append(&path, peer.feed_bytes, &kept)?;
         peer.fold(&kept)?;
-        let purge = step.entries.iter().any(|(v, _)| matches!(v.declared(), Declared::Revocation(_, r) if r.purge));
+        let purge =
+            step.entries.iter().any(|(v, _)| matches!(v.declared(), Declared::Revocation(_, r) if r.purge));
         if purge { self.purge(peer) } else { Ok(()) }
     }
 
@@ -244,7 +245,11 @@ impl Memory for Directory {
     async fn evidence(&self, member: MemberId, what: String) {
         let path = self.root.join("evidence.txt");
         let line = format!("{member} {what}\n");
-        let written = OpenOptions::new().create(true).append(true).open(path).and_then(|mut f| f.write_all(line.as_bytes()));
+        let written = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .and_then(|mut f| f.write_all(line.as_bytes()));
         if let Err(error) = written {
             tracing::warn!(%error, "evidence not written");
         }
@@ -264,7 +269,10 @@ impl Shelf for Directory {
         let open = |name: String| {
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(dir.join(name))
         };
-        Ok(PartialFile { data: open(distribution.to_string())?, pages: open(format!("{distribution}.pages"))? })
+        Ok(PartialFile {
+            data: open(distribution.to_string())?,
+            pages: open(format!("{distribution}.pages"))?,
+        })
     }
 
     fn keep(&self, release: &Commitment, _: u32) -> Result<(), KeepError> {

@@ -68,9 +68,10 @@ impl From<tonic::Status> for PeerError {
             (None, tonic::Code::NotFound) => {
                 Self::Refused { code: Code::NotFound, message: status.message().to_owned() }
             }
-            (None, _) => {
-                Self::Unreachable { address: "the open connection".into(), cause: status.message().to_owned() }
-            }
+            (None, _) => Self::Unreachable {
+                address: "the open connection".into(),
+                cause: status.message().to_owned(),
+            },
         }
     }
 }

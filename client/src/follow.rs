@@ -17,7 +17,10 @@ use talanoa_proto::{
     envelope::Envelope,
     id::{DatasetId, MemberId, PublicKey},
     trusted::TrustedPeer,
-    wire::{CatalogueRequest, Cursor, FeedItem, FollowRequest, HelloRequest, HelloResponse, IdentityChain, feed_item::Item},
+    wire::{
+        CatalogueRequest, Cursor, FeedItem, FollowRequest, HelloRequest, HelloResponse, IdentityChain,
+        feed_item::Item,
+    },
 };
 use tokio::sync::Notify;
 use tonic::Streaming;
@@ -99,8 +102,12 @@ async fn open_feed(
 ) -> Result<Streaming<FeedItem>, PeerError> {
     let datasets: Vec<String> = target.datasets.iter().map(ToString::to_string).collect();
     let purpose = target.purpose.clone();
-    let follow =
-        FollowRequest { cursor: Some(cursor), datasets: datasets.clone(), purpose: purpose.clone(), known_size };
+    let follow = FollowRequest {
+        cursor: Some(cursor),
+        datasets: datasets.clone(),
+        purpose: purpose.clone(),
+        known_size,
+    };
     match session.follow(follow).await {
         Err(PeerError::Refused { code: Code::CursorOutOfRange, message }) => {
             info!(%message, "taking the catalogue");
@@ -127,8 +134,10 @@ async fn listen<K: Keeper>(
                 step.head = head.checkpoint.to_vec();
             }
             Item::Entry(entry) => {
-                let verified = trusted.verify(&entry).map_err(PeerError::from).or_else_evidence(keeper, peer).await?;
-                let finding = trusted.accept(&verified).map_err(PeerError::from).or_else_evidence(keeper, peer).await?;
+                let verified =
+                    trusted.verify(&entry).map_err(PeerError::from).or_else_evidence(keeper, peer).await?;
+                let finding =
+                    trusted.accept(&verified).map_err(PeerError::from).or_else_evidence(keeper, peer).await?;
                 step.entries.push((verified, finding));
             }
             Item::StepDone(cursor) => {
@@ -160,9 +169,13 @@ async fn collect<K: Keeper>(
             match fetch_release(&mut session, target, keeper, &wanted).await {
                 Ok(received_bytes) => watcher.kept(&wanted, received_bytes),
                 // The grant ended while we were asking: the feed says so, or has said so already.
-                Err(PeerError::Refused { code, .. }) => info!(release = %wanted.commitment.short(), %code, "not given"),
+                Err(PeerError::Refused { code, .. }) => {
+                    info!(release = %wanted.commitment.short(), %code, "not given")
+                }
                 // A peer whose file is damaged still serves the others.
-                Err(error @ PeerError::Corrupt(_)) => warn!(release = %wanted.commitment.short(), %error, "refused"),
+                Err(error @ PeerError::Corrupt(_)) => {
+                    warn!(release = %wanted.commitment.short(), %error, "refused")
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -233,8 +246,7 @@ impl Pause {
 /// A chain that does not continue ours is ignored here; the feed's own check refuses what it signed.
 fn learn_identity(trusted: &mut TrustedPeer, chain: &IdentityChain) {
     for event in &chain.events {
-        let extended = Envelope::parse(event)
-            .is_ok_and(|event| trusted.extend_identity(&event).is_ok());
+        let extended = Envelope::parse(event).is_ok_and(|event| trusted.extend_identity(&event).is_ok());
         if !extended {
             return;
         }

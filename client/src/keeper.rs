@@ -18,7 +18,8 @@ use crate::error::KeepError;
 /// What one peer said so far, as far as it was made durable.
 pub trait Memory: Send + Sync + 'static {
     /// The trusted state and the cursor from which to follow.
-    fn recall(&self, peer: MemberId) -> impl Future<Output = Result<(TrustedPeer, Cursor), KeepError>> + Send;
+    fn recall(&self, peer: MemberId)
+    -> impl Future<Output = Result<(TrustedPeer, Cursor), KeepError>> + Send;
 
     /// Makes one step of the feed durable, as a whole, before anything under it is shown to anybody.
     /// After a crash the step is received again: keeping is idempotent by commitment.
@@ -53,7 +54,12 @@ pub trait Shelf: Send + Sync + 'static {
     fn holds(&self, release: &Commitment, distribution: u32) -> bool;
 
     /// Opens what an earlier transfer left, or starts anew. `bytes` is the file's size in the manifest.
-    fn partial(&self, release: &Commitment, distribution: u32, bytes: u64) -> Result<Self::Partial, KeepError>;
+    fn partial(
+        &self,
+        release: &Commitment,
+        distribution: u32,
+        bytes: u64,
+    ) -> Result<Self::Partial, KeepError>;
 
     /// Every file of the release is complete: makes it durable and visible, in one step.
     fn keep(&self, release: &Commitment, distributions: u32) -> Result<(), KeepError>;

@@ -8,8 +8,8 @@ use talanoa_proto::{
     id::PublicKey,
     limits,
     wire::{
-        CatalogueRequest, DeliverRequest, FeedItem, FetchPart, FetchRequest, FollowRequest, HelloRequest, HelloResponse,
-        exchange_client::ExchangeClient,
+        CatalogueRequest, DeliverRequest, FeedItem, FetchPart, FetchRequest, FollowRequest, HelloRequest,
+        HelloResponse, exchange_client::ExchangeClient,
     },
 };
 use tokio::net::TcpStream;
@@ -41,10 +41,8 @@ impl Session {
         let keys: Vec<NodeKey> = expect.iter().map(|k| k.0).collect();
         let theirs = keys.first().map(tls::fingerprint).unwrap_or_default();
         let ours = tls::fingerprint(&key.verifying_key().to_bytes());
-        let config = tls::client_config(key, keys).map_err(|e| PeerError::Unreachable {
-            address: address.to_owned(),
-            cause: e.to_string(),
-        })?;
+        let config = tls::client_config(key, keys)
+            .map_err(|e| PeerError::Unreachable { address: address.to_owned(), cause: e.to_string() })?;
         let channel = connect(address, config).await.map_err(|e| classify(address, &ours, &theirs, e))?;
         let client = ExchangeClient::new(channel)
             .max_decoding_message_size(limits::RESPONSE_BYTES_MAX + 64 * 1024)

@@ -167,7 +167,9 @@ impl PinVerifier {
     fn first_refusal(&self, key: NodeKey) -> bool {
         let now = SystemTime::now();
         let mut refused = self.refused.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        refused.retain(|_, at| now.duration_since(*at).unwrap_or_default() < Duration::from_secs(REFUSAL_QUIET_SECONDS));
+        refused.retain(|_, at| {
+            now.duration_since(*at).unwrap_or_default() < Duration::from_secs(REFUSAL_QUIET_SECONDS)
+        });
         refused.len() < REFUSALS_REMEMBERED_MAX && refused.insert(key, now).is_none()
     }
 
@@ -178,7 +180,12 @@ impl PinVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 }
 
@@ -298,7 +305,10 @@ mod tests {
     }
 
     /// Dials as key 1 a listener with key 2; returns what each side saw of the other.
-    async fn meet(admits: &[u8], expects: &[u8]) -> (Result<NodeKey, std::io::Error>, Result<NodeKey, std::io::Error>) {
+    async fn meet(
+        admits: &[u8],
+        expects: &[u8],
+    ) -> (Result<NodeKey, std::io::Error>, Result<NodeKey, std::io::Error>) {
         let admission: Vec<NodeKey> = admits.iter().map(|&n| public(n)).collect();
         let server = server_config(&key(2), Arc::new(admission)).unwrap();
         let client = client_config(&key(1), expects.iter().map(|&n| public(n)).collect()).unwrap();

@@ -114,7 +114,9 @@ impl<P: Partial> Requested<P> {
     async fn resume(mut self) -> Result<Result<Listed<P>, Self>, PeerError> {
         blocking(move || {
             let held = self.partial.read_pages(0, 4)?;
-            let Ok(length) = <[u8; 4]>::try_from(held.as_slice()).map(u32::from_be_bytes) else { return Ok(Err(self)) };
+            let Ok(length) = <[u8; 4]>::try_from(held.as_slice()).map(u32::from_be_bytes) else {
+                return Ok(Err(self));
+            };
             if length as usize > limits::PAGE_LIST_BYTES_MAX {
                 return Ok(Err(self));
             }
@@ -222,7 +224,9 @@ impl<P: Partial> Planned<P> {
                     }
                 }
                 Ok(None) => break,
-                Ok(Some(_)) => outcome = Err(PeerError::Protocol("chunks were asked for, something else came")),
+                Ok(Some(_)) => {
+                    outcome = Err(PeerError::Protocol("chunks were asked for, something else came"))
+                }
                 Err(error) => outcome = Err(error),
             }
             if outcome.is_err() {
@@ -279,7 +283,8 @@ fn plain(zstd: bool, plain_bytes: usize, data: bytes::Bytes) -> Result<bytes::By
     if plain_bytes > data.len() * limits::ZSTD_RATIO_MAX {
         return Err(PeerError::Protocol("a run is compressed beyond the allowed ratio"));
     }
-    let plain = zstd::bulk::decompress(&data, plain_bytes).map_err(|_| PeerError::Protocol("a run does not decompress"))?;
+    let plain = zstd::bulk::decompress(&data, plain_bytes)
+        .map_err(|_| PeerError::Protocol("a run does not decompress"))?;
     let declared = plain.len() == plain_bytes;
     declared.then(|| plain.into()).ok_or(PeerError::Protocol("a run is not as long as it says"))
 }
@@ -319,7 +324,10 @@ impl<'a> Pages<'a> {
     }
 
     fn offset(&self, page: usize) -> u64 {
-        let before = (0..page).filter_map(|n| self.list.page(n)).map(|(entries, _)| u64::from(entries) * 36).sum::<u64>();
+        let before = (0..page)
+            .filter_map(|n| self.list.page(n))
+            .map(|(entries, _)| u64::from(entries) * 36)
+            .sum::<u64>();
         4 + self.list.bytes().len() as u64 + before
     }
 
@@ -351,7 +359,8 @@ impl<'a> Chunks<'a> {
             self.entries = self.pages.read(partial, self.page)?;
             self.page += 1;
         }
-        let within = number.checked_sub(self.first).ok_or(PeerError::Protocol("chunks came out of order"))? as usize;
+        let within =
+            number.checked_sub(self.first).ok_or(PeerError::Protocol("chunks came out of order"))? as usize;
         let offset = self.offset + self.entries[..within].iter().map(|e| u64::from(e.bytes)).sum::<u64>();
         Ok((offset, self.entries[within]))
     }

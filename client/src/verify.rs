@@ -117,7 +117,8 @@ fn read_provenance(dir: &Path) -> Result<Provenance, VerifyError> {
     let io = |source| VerifyError::Io { path: path.display().to_string(), source };
     let mut text = String::new();
     fs::File::open(&path).map_err(io)?.take(PROVENANCE_BYTES_MAX).read_to_string(&mut text).map_err(io)?;
-    let provenance: Provenance = serde_json::from_str(&text).map_err(|e| VerifyError::Format(e.to_string()))?;
+    let provenance: Provenance =
+        serde_json::from_str(&text).map_err(|e| VerifyError::Format(e.to_string()))?;
     if provenance.format != FORMAT {
         return Err(VerifyError::Format(format!("it says it is {:?}", provenance.format)));
     }
@@ -137,7 +138,11 @@ fn check_pins(pins: Pins, federation: FederationId, member: MemberId) -> Result<
 }
 
 /// The same state machine that a follower uses, started from nothing.
-fn prove(proven: &Proven, federation: FederationId, identity: &Identity) -> Result<VerifiedEntry, VerifyError> {
+fn prove(
+    proven: &Proven,
+    federation: FederationId,
+    identity: &Identity,
+) -> Result<VerifiedEntry, VerifyError> {
     let envelope = Envelope::parse(&proven.envelope.0)?;
     let epoch = Declared::of(&envelope).map_err(EntryError::from)?.origin().map_or(1, |o| o.epoch);
     let mut trusted = TrustedPeer::new(identity.id(), federation, epoch, identity.clone());
@@ -152,8 +157,9 @@ fn check_grant(
 ) -> Result<(ObjectId, String), VerifyError> {
     let Declared::Grant(id, grant) = entry.declared() else { return Err(VerifyError::Kind("grant")) };
     let grant: &Grant = grant;
-    let covers = consent::covers(&grant.scope, &release.dataset, &release.description.themes, release.sensitivity)
-        && (grant.from_number..=grant.to_number.unwrap_or(u64::MAX)).contains(&release.number);
+    let covers =
+        consent::covers(&grant.scope, &release.dataset, &release.description.themes, release.sensitivity)
+            && (grant.from_number..=grant.to_number.unwrap_or(u64::MAX)).contains(&release.number);
     if !covers {
         return Err(VerifyError::Grant);
     }
@@ -187,7 +193,11 @@ fn check_files(dir: &Path, release: &Release) -> Result<(), VerifyError> {
         let problem = if bytes != file.bytes {
             format!("{bytes} bytes, the signed release says {}", file.bytes)
         } else if sha256 != file.sha256 {
-            format!("altered: SHA-256 {}, the signed release says {}", hex::encode(sha256), hex::encode(file.sha256))
+            format!(
+                "altered: SHA-256 {}, the signed release says {}",
+                hex::encode(sha256),
+                hex::encode(file.sha256)
+            )
         } else {
             continue;
         };

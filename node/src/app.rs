@@ -54,7 +54,8 @@ impl App {
         let store = tokio::task::spawn_blocking(move || Store::open(&layout, disk, me, signer)).await??;
 
         let listen = home.settings.listen;
-        let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+        let listener =
+            TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
         let listen = listener.local_addr()?;
         let socket = home.socket();
         let operator = bind_socket(&socket)?;
@@ -107,7 +108,10 @@ async fn unit(task: impl Future<Output = ()>) -> Result<()> {
 /// The file's permissions are the authority. A socket without a listener is left over from a crash.
 fn bind_socket(path: &PathBuf) -> Result<UnixListener> {
     if path.as_os_str().len() > 100 {
-        bail!("{} is too long for a Unix socket (about 100 characters): choose a shorter --dir", path.display());
+        bail!(
+            "{} is too long for a Unix socket (about 100 characters): choose a shorter --dir",
+            path.display()
+        );
     }
     let _ = std::fs::remove_file(path);
     let listener = UnixListener::bind(path).with_context(|| path.display().to_string())?;
@@ -162,14 +166,16 @@ async fn keep_time(node: Arc<Node>, stop: CancellationToken) {
         let (due, next) = {
             let view = node.store.view();
             let open = |(_, id, ended): &(u64, _, bool)| !view.edges.contains(&(*id, *ended));
-            let (due, ahead): (Vec<_>, Vec<_>) = view.consent.edges().filter(open).partition(|(at, _, _)| *at <= now);
+            let (due, ahead): (Vec<_>, Vec<_>) =
+                view.consent.edges().filter(open).partition(|(at, _, _)| *at <= now);
             (due, ahead.into_iter().map(|(at, _, _)| at).min())
         };
         if !due.is_empty() {
             let edge = |(_, id, ended): &(u64, talanoa_proto::id::ObjectId, bool)| {
                 GrantEdge { grant: id.to_bytes(), ended: *ended, at: now }.into()
             };
-            let batch = Batch { records: due.iter().map(edge).collect(), narrowing: true, ..Batch::default() };
+            let batch =
+                Batch { records: due.iter().map(edge).collect(), narrowing: true, ..Batch::default() };
             if node.store.commit(batch).await.is_err() {
                 return;
             }

@@ -39,7 +39,10 @@ pub fn cut(path: &Path, pages_file: &DiskFile) -> io::Result<Cut> {
     }
     let length = (list.bytes().len() as u32).to_be_bytes();
     let content = [&length, list.bytes().as_ref(), &pages].concat();
-    pages_file.write_at(&content, 0).and_then(|()| pages_file.sync()).map_err(|e| io::Error::new(e.source.kind(), e))?;
+    pages_file
+        .write_at(&content, 0)
+        .and_then(|()| pages_file.sync())
+        .map_err(|e| io::Error::new(e.source.kind(), e))?;
     Ok(Cut { bytes, sha256: sha256.finalize().into(), chunking: FASTCDC_16K, chunk_root: list.root() })
 }
 

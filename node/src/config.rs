@@ -63,7 +63,8 @@ impl Settings {
     }
 
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let syntax = |e: toml::de::Error| ConfigError::Syntax { path: FILE_NAME.into(), message: e.to_string() };
+        let syntax =
+            |e: toml::de::Error| ConfigError::Syntax { path: FILE_NAME.into(), message: e.to_string() };
         let file: ConfigFile = toml::from_str(text).map_err(syntax)?;
         let listen = file.listen.unwrap_or_else(|| LISTEN_DEFAULT.to_owned());
         let listen: SocketAddr = listen.parse().map_err(|_| ConfigError::Listen(listen))?;
@@ -103,8 +104,11 @@ mod tests {
         let settings = Settings::parse(text).unwrap();
         assert_eq!(settings.listen.port(), 7640);
         // Every line that is commented out is legal as well.
-        let all: String =
-            text.lines().map(|l| if l.starts_with("# ") || l == "#" { "" } else { l.trim_start_matches('#') }).map(|l| l.to_owned() + "\n").collect();
+        let all: String = text
+            .lines()
+            .map(|l| if l.starts_with("# ") || l == "#" { "" } else { l.trim_start_matches('#') })
+            .map(|l| l.to_owned() + "\n")
+            .collect();
         assert!(Settings::parse(&all).unwrap().anchor_dir.is_some());
     }
 

@@ -43,7 +43,8 @@ pub fn draft(node: &Node, request: GrantRequest) -> Result<(Envelope, String), P
         return Err(Problem::bad_request("a grant to oneself: the node's own data needs no consent"));
     }
     let mut actions = if request.actions.is_empty() { vec![Action::Read] } else { request.actions };
-    let mut purposes = if request.purposes.is_empty() { vec![PURPOSE_DEFAULT.to_owned()] } else { request.purposes };
+    let mut purposes =
+        if request.purposes.is_empty() { vec![PURPOSE_DEFAULT.to_owned()] } else { request.purposes };
     actions.sort();
     actions.dedup();
     purposes.sort();
@@ -80,7 +81,12 @@ pub async fn submit(node: &Node, envelope: Envelope) -> Result<(ObjectId, &'stat
         Declared::LiftDenial(_) => ("lift-denial", false),
         Declared::Revocation(..) => ("revocation", true),
         Declared::Denial(..) => ("denial", true),
-        other => return Err(Problem::bad_request(format!("a {} is not submitted: the node makes it itself", other.kind()))),
+        other => {
+            return Err(Problem::bad_request(format!(
+                "a {} is not submitted: the node makes it itself",
+                other.kind()
+            )));
+        }
     };
     {
         let view = node.store.view();
@@ -104,7 +110,13 @@ pub async fn submit(node: &Node, envelope: Envelope) -> Result<(ObjectId, &'stat
 }
 
 /// Acknowledged when it is durable and every stream of this process will ask again.
-pub async fn revoke(node: &Node, grant: &str, purge: bool, by: u64, reason: String) -> Result<Revoked, Problem> {
+pub async fn revoke(
+    node: &Node,
+    grant: &str,
+    purge: bool,
+    by: u64,
+    reason: String,
+) -> Result<Revoked, Problem> {
     let origin = node.origin()?;
     let now = node.now();
     let id = {
@@ -169,8 +181,12 @@ pub fn find_grant(view: &State, prefix: &str) -> Result<ObjectId, Problem> {
     let advice = "talanoa grants lists them; give at least 8 digits";
     match (found.next(), found.next()) {
         (Some(id), None) if prefix.len() >= 8 => Ok(id),
-        (Some(_), None) => Err(Problem::new(Code::GrantUnknown, "too few digits of a grant id").advise(advice)),
-        (Some(_), Some(_)) => Err(Problem::new(Code::GrantUnknown, "more than one grant begins with that").advise(advice)),
+        (Some(_), None) => {
+            Err(Problem::new(Code::GrantUnknown, "too few digits of a grant id").advise(advice))
+        }
+        (Some(_), Some(_)) => {
+            Err(Problem::new(Code::GrantUnknown, "more than one grant begins with that").advise(advice))
+        }
         _ => Err(Problem::new(Code::GrantUnknown, "no grant of ours has that id").advise(advice)),
     }
 }
@@ -178,10 +194,13 @@ pub fn find_grant(view: &State, prefix: &str) -> Result<ObjectId, Problem> {
 /// What this node would sign for but not enforce is not issued.
 fn check_grant(view: &State, grant: &Grant, now: u64) -> Result<(), Problem> {
     let unsupported = |what: &str| {
-        let sentence = format!("{what} is part of the protocol and not yet enforced by this node: it is not issued");
+        let sentence =
+            format!("{what} is part of the protocol and not yet enforced by this node: it is not issued");
         Err(Problem::new(Code::GrantUnsupported, sentence))
     };
-    let Grantee::Member(to) = grant.grantee else { return unsupported("a grant to a circle or to all members") };
+    let Grantee::Member(to) = grant.grantee else {
+        return unsupported("a grant to a circle or to all members");
+    };
     if !view.members.contains_key(&to) {
         return Err(Problem::bad_request("the grantee is not a member of this federation"));
     }
@@ -194,7 +213,8 @@ fn check_grant(view: &State, grant: &Grant, now: u64) -> Result<(), Problem> {
     if (grant.from_number, grant.to_number) != (1, None) {
         return unsupported("a range of numbers");
     }
-    if grant.effective_after != 0 || grant.supersedes.is_some() || grant.obligations != Obligations::default() {
+    if grant.effective_after != 0 || grant.supersedes.is_some() || grant.obligations != Obligations::default()
+    {
         return unsupported("a delay, a replacement, or an obligation");
     }
     if grant.not_after <= now {
@@ -202,7 +222,8 @@ fn check_grant(view: &State, grant: &Grant, now: u64) -> Result<(), Problem> {
     }
     let known = view.charter.as_ref().map(|c| c.charter.purposes.clone()).unwrap_or_default();
     if let Some(unknown) = grant.purposes.iter().find(|p| !known.contains(p)) {
-        let problem = Problem::new(Code::GrantUnsupported, format!("purpose {unknown:?} is not in the charter"));
+        let problem =
+            Problem::new(Code::GrantUnsupported, format!("purpose {unknown:?} is not in the charter"));
         return Err(problem.advise(format!("known purposes: {}", known.join(", "))));
     }
     Ok(())
@@ -210,11 +231,15 @@ fn check_grant(view: &State, grant: &Grant, now: u64) -> Result<(), Problem> {
 
 fn summary(view: &State, grant: &Grant) -> String {
     let to = match grant.grantee {
-        Grantee::Member(id) => view.members.get(&id).map(|m| format!("{} ({})", m.identity.code(), m.identity.name())),
+        Grantee::Member(id) => {
+            view.members.get(&id).map(|m| format!("{} ({})", m.identity.code(), m.identity.name()))
+        }
         _ => None,
     };
     let what = match &grant.scope {
-        Scope::All => "every dataset, later ones too, except those classed restricted or sensitive".to_owned(),
+        Scope::All => {
+            "every dataset, later ones too, except those classed restricted or sensitive".to_owned()
+        }
         Scope::Datasets(ids) => ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         Scope::Themes(themes) => themes.join(", "),
     };

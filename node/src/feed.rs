@@ -183,7 +183,13 @@ fn is_opened_later(node: &Node, reader: &Reader, held: &Held<OwnEntry>) -> bool 
     let view = node.store.view();
     let before = |(id, grant): (&ObjectId, &Grant)| {
         let earlier = view.grant_entries.get(id).is_some_and(|&entry| entry < held.index);
-        earlier && consent::covers(&grant.scope, &release.dataset, &release.description.themes, release.sensitivity)
+        earlier
+            && consent::covers(
+                &grant.scope,
+                &release.dataset,
+                &release.description.themes,
+                release.sensitivity,
+            )
     };
     !view.consent.live_grants(reader.member, node.now()).any(before)
 }
@@ -218,7 +224,8 @@ fn sees(node: &Node, reader: &Reader, held: &Held<OwnEntry>) -> bool {
         }
         Declared::Grant(_, grant) => grant.grantee == Grantee::Member(reader.member),
         Declared::Revocation(_, revocation) => {
-            let theirs = |id| view.consent.get(id).is_some_and(|g| g.grantee == Grantee::Member(reader.member));
+            let theirs =
+                |id| view.consent.get(id).is_some_and(|g| g.grantee == Grantee::Member(reader.member));
             // A grant of another member must not show through a revocation of both.
             revocation.grants.iter().all(theirs)
         }
@@ -227,7 +234,10 @@ fn sees(node: &Node, reader: &Reader, held: &Held<OwnEntry>) -> bool {
             drop(view);
             received || may_list(node, reader, withdrawal.commitment)
         }
-        Declared::Denial(..) | Declared::LiftDenial(_) | Declared::PurgeReceipt(..) | Declared::Unknown(_) => false,
+        Declared::Denial(..)
+        | Declared::LiftDenial(_)
+        | Declared::PurgeReceipt(..)
+        | Declared::Unknown(_) => false,
     }
 }
 

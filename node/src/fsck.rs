@@ -98,10 +98,10 @@ fn check_home(home: &Home, report: &mut Report) {
     }
     for role in ["root", "consent"] {
         let path = home.key_path(role);
-        if path.exists() {
-            if let Err(error) = keys::load(&path) {
-                report.fault(error.to_string());
-            }
+        if path.exists()
+            && let Err(error) = keys::load(&path)
+        {
+            report.fault(error.to_string());
         }
     }
 }
@@ -153,7 +153,8 @@ fn check_ledger(
     let place = format!("{} byte {}", ledger::segment_name(walk.segment), walk.offset);
     if walk.records < anchored.records {
         let what = walk.broken.unwrap_or("acknowledged records are missing");
-        report.fault(format!("ledger: {what} at {place}, before what was acknowledged: restore from a backup"));
+        report
+            .fault(format!("ledger: {what} at {place}, before what was acknowledged: restore from a backup"));
         return false;
     }
     if walk.chain_at_anchor != Some(anchored.chain) {
@@ -161,14 +162,23 @@ fn check_ledger(
         return false;
     }
     if let Some(what) = walk.broken {
-        report.note(format!("ledger: {what} at {place}, behind what was acknowledged: cut at the next start"));
+        report
+            .note(format!("ledger: {what} at {place}, behind what was acknowledged: cut at the next start"));
     } else if walk.records > anchored.records {
-        report.note(format!("ledger: {} whole records behind the anchor: kept at the next start", walk.records - anchored.records));
+        report.note(format!(
+            "ledger: {} whole records behind the anchor: kept at the next start",
+            walk.records - anchored.records
+        ));
     }
     true
 }
 
-fn gather(visit: Visit<'_>, state: &mut State, gathered: &mut Gathered, report: &mut Report) -> Result<(), LedgerError> {
+fn gather(
+    visit: Visit<'_>,
+    state: &mut State,
+    gathered: &mut Gathered,
+    report: &mut Report,
+) -> Result<(), LedgerError> {
     let payload = match visit.payload {
         Payload::Intact(payload) => payload,
         Payload::Zeroed => {
@@ -215,10 +225,18 @@ fn gather(visit: Visit<'_>, state: &mut State, gathered: &mut Gathered, report: 
 
 fn check_erasures(gathered: &Gathered, report: &mut Report) {
     for at in gathered.zeroed.difference(&gathered.erased) {
-        report.fault(format!("ledger: {} byte {} is zeroed without an Erase record", ledger::segment_name(at.segment), at.offset));
+        report.fault(format!(
+            "ledger: {} byte {} is zeroed without an Erase record",
+            ledger::segment_name(at.segment),
+            at.offset
+        ));
     }
     for at in gathered.erased.difference(&gathered.zeroed).filter(|at| at.bytes > 0) {
-        report.note(format!("ledger: {} byte {} is to be erased: finished at the next start", ledger::segment_name(at.segment), at.offset));
+        report.note(format!(
+            "ledger: {} byte {} is to be erased: finished at the next start",
+            ledger::segment_name(at.segment),
+            at.offset
+        ));
     }
 }
 
@@ -232,7 +250,9 @@ fn check_tree(layout: &Layout, anchored: &Anchored, gathered: &Gathered, report:
     let expected: Vec<u8> = gathered.stored.iter().flatten().copied().take(acknowledged).collect();
     match std::fs::read(layout.tree()) {
         Err(error) => report.note(format!("tree: {error}; it is written again at the next start")),
-        Ok(bytes) if bytes.len() < acknowledged => report.note("tree: shorter than the journal: completed at the next start"),
+        Ok(bytes) if bytes.len() < acknowledged => {
+            report.note("tree: shorter than the journal: completed at the next start")
+        }
         Ok(bytes) if bytes[..acknowledged] != expected => {
             report.fault("tree: differs from the journal; start the node once, it is written again");
         }

@@ -44,7 +44,10 @@ pub async fn record_export(node: &Node, release: Commitment) -> Result<(), Probl
 }
 
 fn own(node: &Node, reference: &ReleaseRef) -> Result<Gotten, Problem> {
-    let unknown = || Problem::new(Code::NotFound, format!("{reference} was never published here")).advise("talanoa releases");
+    let unknown = || {
+        Problem::new(Code::NotFound, format!("{reference} was never published here"))
+            .advise("talanoa releases")
+    };
     let newest = node.store.view().datasets.get(&reference.dataset).map(|d| d.number);
     let number = reference.number.or(newest).ok_or_else(unknown)?;
     let index = node.store.index().own_number(&reference.dataset, number).ok_or_else(unknown)?;
@@ -54,7 +57,11 @@ fn own(node: &Node, reference: &ReleaseRef) -> Result<Gotten, Problem> {
     let inclusion = node.store.inclusion(index, checkpoint.checkpoint().size).map_err(Problem::internal)?;
     let proven =
         Proven::new(index, &held.record.salt, &held.record.envelope, &inclusion, checkpoint.note_bytes());
-    Ok(Gotten { commitment: held.commitment, provenance: gather(node, node.me, &release, proven, None)?, release })
+    Ok(Gotten {
+        commitment: held.commitment,
+        provenance: gather(node, node.me, &release, proven, None)?,
+        release,
+    })
 }
 
 async fn foreign(node: &Arc<Node>, member: MemberId, reference: &ReleaseRef) -> Result<Gotten, Problem> {
@@ -75,7 +82,10 @@ async fn foreign(node: &Arc<Node>, member: MemberId, reference: &ReleaseRef) -> 
             grant.is_some_and(|g| g.actions.contains(&Action::Read))
         };
         if !reads {
-            return Err(Problem::new(Code::NotFound, format!("{reference} is listed for us and not given to read")));
+            return Err(Problem::new(
+                Code::NotFound,
+                format!("{reference} is listed for us and not given to read"),
+            ));
         }
         fetch_now(node, member, Wanted { commitment, release: release.clone(), grant }).await?;
     }
@@ -86,8 +96,11 @@ async fn foreign(node: &Arc<Node>, member: MemberId, reference: &ReleaseRef) -> 
         inclusion: record.inclusion.iter().cloned().map(Blob).collect(),
         checkpoint: Blob(record.note.clone()),
     };
-    let grant_index = grant.and_then(|g| node.store.view().peers.get(&member)?.grant_entries.get(&g).copied());
-    let grant = grant_index.and_then(|index| node.store.foreign_entry(&member, index)).map(|held| proven(&held.record));
+    let grant_index =
+        grant.and_then(|g| node.store.view().peers.get(&member)?.grant_entries.get(&g).copied());
+    let grant = grant_index
+        .and_then(|index| node.store.foreign_entry(&member, index))
+        .map(|held| proven(&held.record));
     let provenance = gather(node, member, &release, proven(&held.record), grant)?;
     Ok(Gotten { commitment, release, provenance })
 }
@@ -95,7 +108,9 @@ async fn foreign(node: &Arc<Node>, member: MemberId, reference: &ReleaseRef) -> 
 /// Told from our own ledger: the publisher's answer would be the same for every cause.
 fn not_available(node: &Node, member: MemberId, reference: &ReleaseRef) -> Problem {
     let view = node.store.view();
-    let Some(peer) = view.peers.get(&member) else { return Problem::new(Code::NotFound, "not available to you") };
+    let Some(peer) = view.peers.get(&member) else {
+        return Problem::new(Code::NotFound, "not available to you");
+    };
     let now = node.now();
     let ended = peer.trusted.consent().grants().find_map(|(id, grant)| {
         if peer.trusted.consent().revocation_of(id).is_some() {
@@ -106,13 +121,17 @@ fn not_available(node: &Node, member: MemberId, reference: &ReleaseRef) -> Probl
             None
         }
     });
-    let cause = ended.unwrap_or_else(|| format!("hidden, ended, or never published; ask {}", reference.member));
+    let cause =
+        ended.unwrap_or_else(|| format!("hidden, ended, or never published; ask {}", reference.member));
     Problem::new(Code::NotFound, format!("{reference} is not available to you: {cause}"))
         .advise("talanoa catalogue lists what is; talanoa follow MEMBER brings more")
 }
 
 async fn fetch_now(node: &Arc<Node>, member: MemberId, wanted: Wanted) -> Result<(), Problem> {
-    let missing = || Problem::new(Code::PeerUnreachable, "no address of the publisher is known").advise("talanoa peers set");
+    let missing = || {
+        Problem::new(Code::PeerUnreachable, "no address of the publisher is known")
+            .advise("talanoa peers set")
+    };
     let target = peers::target_of(node, member).ok_or_else(missing)?;
     let mut session = Session::dial(&target.address, &node.key, &target.keys).await?;
     session.hello(hello::request(node, Some(member))).await?;

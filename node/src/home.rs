@@ -16,7 +16,9 @@ use talanoa_proto::{
     charter::{Card, CharterFile},
     envelope::Envelope,
     id::{MemberCode, PublicKey},
-    identity::{Delegation, Endpoint, Genesis, Identity, IdentityBody, IdentityEvent, KeySet, MemberKind, Role},
+    identity::{
+        Delegation, Endpoint, Genesis, Identity, IdentityBody, IdentityEvent, KeySet, MemberKind, Role,
+    },
 };
 
 use crate::{
@@ -53,8 +55,9 @@ impl Home {
     pub fn open(dir: &Path) -> Result<Self> {
         let settings = Settings::load(dir)?;
         let path = dir.join(IDENTITY_FILE);
-        let text = fs::read_to_string(&path)
-            .with_context(|| format!("{} is not a node's directory: talanoa init --dir {}", dir.display(), dir.display()))?;
+        let text = fs::read_to_string(&path).with_context(|| {
+            format!("{} is not a node's directory: talanoa init --dir {}", dir.display(), dir.display())
+        })?;
         let card = Card::from_text(&text).with_context(|| path.display().to_string())?;
         Ok(Self { dir: dir.to_owned(), settings, card })
     }
@@ -87,7 +90,9 @@ impl Home {
         charter.verify().context("charter.invalid")?;
         let me = self.card.identity.id();
         let mine = charter.cards.iter().find(|c| c.identity.id() == me);
-        let mine = mine.with_context(|| format!("{} of this directory is not in that charter", self.card.identity.code()))?;
+        let mine = mine.with_context(|| {
+            format!("{} of this directory is not in that charter", self.card.identity.code())
+        })?;
         let store = self.open_store()?;
         if let Some(held) = store.view().federation() {
             bail!("this node already belongs to federation {held}");
@@ -121,7 +126,8 @@ impl Home {
         if dir.join(IDENTITY_FILE).exists() {
             bail!("{} already holds a node: choose another --dir", dir.display());
         }
-        let config = founding.listen.as_ref().map(|listen| format!("listen = {listen:?}\n")).unwrap_or_default();
+        let config =
+            founding.listen.as_ref().map(|listen| format!("listen = {listen:?}\n")).unwrap_or_default();
         let settings = Settings::parse(&config)?;
         let disk = Disk::from_env();
         disk.create_dir(dir)?;

@@ -52,7 +52,11 @@ fn kind(release: &Release) -> &'static str {
 
 fn period(release: &Release) -> String {
     let d = &release.description;
-    if d.period_first == d.period_last { d.period_first.clone() } else { format!("{} to {}", d.period_first, d.period_last) }
+    if d.period_first == d.period_last {
+        d.period_first.clone()
+    } else {
+        format!("{} to {}", d.period_first, d.period_last)
+    }
 }
 
 fn release_row(member: &str, release: &Release) -> Value {
@@ -90,8 +94,16 @@ fn releases(node: &Node) -> Vec<Value> {
     let held = indexes.filter_map(|index| node.store.own_entry(index));
     held.filter_map(|held| {
         let row = release_row(node.code.as_str(), held.release()?);
-        let state = state_of_release(&node.store.view(), &held.commitment).unwrap_or_else(|| "published".into());
-        Some(with(row, &[("state", state.into()), ("entry", held.index.into()), ("commitment", held.commitment.to_string().into())]))
+        let state =
+            state_of_release(&node.store.view(), &held.commitment).unwrap_or_else(|| "published".into());
+        Some(with(
+            row,
+            &[
+                ("state", state.into()),
+                ("entry", held.index.into()),
+                ("commitment", held.commitment.to_string().into()),
+            ],
+        ))
     })
     .collect()
 }
@@ -112,7 +124,12 @@ fn catalogue(node: &Node) -> Vec<Value> {
             let here = if node.store.shelf().holds(&held.commitment) { "held" } else { "offered" };
             let state = state_of_release(&view, &held.commitment).unwrap_or_else(|| here.to_owned());
             let grant = live.map(|id| id.to_string());
-            let fields = [("state", state.into()), ("grant", grant.into()), ("entry", index.into()), ("commitment", held.commitment.to_string().into())];
+            let fields = [
+                ("state", state.into()),
+                ("grant", grant.into()),
+                ("entry", index.into()),
+                ("commitment", held.commitment.to_string().into()),
+            ];
             rows.push(with(release_row(&code, release), &fields));
         }
     }
@@ -149,7 +166,14 @@ fn grants(node: &Node) -> Vec<Value> {
     rows
 }
 
-fn grant_row(view: &State, direction: &str, from: &str, id: &ObjectId, grant: &Grant, state: String) -> Value {
+fn grant_row(
+    view: &State,
+    direction: &str,
+    from: &str,
+    id: &ObjectId,
+    grant: &Grant,
+    state: String,
+) -> Value {
     json!({
         "id": id.to_string(),
         "direction": direction,
@@ -175,8 +199,8 @@ fn own_grant_state(view: &State, id: &ObjectId, grant: &Grant, now: u64) -> Stri
     if view.consent.revocation_of(id).is_none() {
         return by_time(grant, now);
     }
-    let orders = view.orders.iter().filter(|(_, o)| o.grants.contains(id));
-    let Some((_, order)) = orders.last() else { return "revoked".into() };
+    let mut orders = view.orders.iter().filter(|(_, o)| o.grants.contains(id));
+    let Some((_, order)) = orders.next_back() else { return "revoked".into() };
     match (view.receipts_awaited(order).is_empty(), now > order.purge_by) {
         (true, _) => "revoked, purge confirmed".into(),
         (false, false) => format!("revoked, purge pending until {}", rfc3339(order.purge_by)),
@@ -214,7 +238,9 @@ fn receipts(node: &Node) -> Vec<Value> {
         let own: Vec<(MemberId, u64, bool)> = view
             .peers
             .iter()
-            .flat_map(|(m, p)| p.purges.values().filter_map(|purge| Some((*m, purge.receipt?, purge.delivered))))
+            .flat_map(|(m, p)| {
+                p.purges.values().filter_map(|purge| Some((*m, purge.receipt?, purge.delivered)))
+            })
             .collect();
         (own, view.orders.clone())
     };
@@ -274,7 +300,10 @@ fn audit(node: &Node) -> Vec<Value> {
     for access in node.store.index().accesses_by_time().filter_map(|at| node.store.access(at)) {
         let release = talanoa_proto::id::Commitment::from_slice(&access.release).ok();
         let held = release.and_then(|c| node.store.own_release(&c));
-        let name = held.as_ref().and_then(|h| h.release()).map(|r| format!("{}/{}@{}", node.code, r.dataset, r.number));
+        let name = held
+            .as_ref()
+            .and_then(|h| h.release())
+            .map(|r| format!("{}/{}@{}", node.code, r.dataset, r.number));
         let end = node.store.index().access_end(&access.transfer).and_then(|at| node.store.record(at));
         let (bytes, outcome) = match end {
             Some(Record::AccessEnded(end)) => (json!(end.bytes), end.outcome),
@@ -301,7 +330,8 @@ fn peers(node: &Node) -> Vec<Value> {
     let mut rows = Vec::new();
     for (member, peer) in &view.peers {
         let link = links.get(member).cloned().unwrap_or_default();
-        let observer = view.charter.as_ref().and_then(|c| c.charter.member(member)).is_some_and(|m| m.observer);
+        let observer =
+            view.charter.as_ref().and_then(|c| c.charter.member(member)).is_some_and(|m| m.observer);
         let state = match (&peer.follow, link.connected, link.caught_up) {
             (None, _, _) => "not followed",
             (Some(_), true, true) => "up to date",

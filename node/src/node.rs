@@ -49,7 +49,13 @@ pub struct Link {
 }
 
 impl Node {
-    pub fn new(store: Store, settings: Settings, code: MemberCode, key: SigningKey, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        store: Store,
+        settings: Settings,
+        code: MemberCode,
+        key: SigningKey,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let (me, started_at) = (store.view().me, clock.now());
         Self {
             store,
@@ -78,7 +84,9 @@ impl Node {
     pub fn member(&self, code: &str) -> Result<MemberId, Problem> {
         let code: MemberCode = code.parse()?;
         let found = self.store.view().by_code(&code);
-        found.ok_or_else(|| Problem::bad_request(format!("{code} is not a member of this federation")).advise("talanoa peers"))
+        found.ok_or_else(|| {
+            Problem::bad_request(format!("{code} is not a member of this federation")).advise("talanoa peers")
+        })
     }
 
     /// One publication of a dataset at a time: its number and predecessor are taken in turn.

@@ -8,8 +8,8 @@ use talanoa_proto::{
     entry,
     envelope::Envelope,
     id::{Commitment, DatasetId},
-    release::{Description, Distribution, QualityNote, Release, ReleaseKind, Sensitivity, Withdrawal},
     limits,
+    release::{Description, Distribution, QualityNote, Release, ReleaseKind, Sensitivity, Withdrawal},
 };
 
 use crate::{
@@ -102,15 +102,23 @@ pub async fn publish(
 /// Takes a release back. Those who may see it or received it are told; a copy is theirs to remove.
 pub async fn withdraw(node: &Node, dataset: DatasetId, number: u64, reason: String) -> Result<u64, Problem> {
     let origin = node.origin()?;
-    let unknown = || Problem::bad_request(format!("{}/{dataset}@{number} was never published here", node.code));
+    let unknown =
+        || Problem::bad_request(format!("{}/{dataset}@{number} was never published here", node.code));
     let index = node.store.index().own_number(&dataset, number).ok_or_else(unknown)?;
     let held = node.store.own_entry(index).ok_or_else(unknown)?;
     if node.store.view().withdrawn.contains_key(&held.commitment) {
         return Err(Problem::bad_request(format!("{}/{dataset}@{number} is withdrawn already", node.code)));
     }
     let commitment = held.commitment;
-    let withdrawal =
-        Withdrawal { origin, dataset, number, commitment, reason, corrected_by: None, declared_at: node.now() };
+    let withdrawal = Withdrawal {
+        origin,
+        dataset,
+        number,
+        commitment,
+        reason,
+        corrected_by: None,
+        declared_at: node.now(),
+    };
     let envelope = Envelope::seal(&withdrawal, &node.key);
     envelope.object::<Withdrawal>()?;
     let (entry, _) = own_entry(&envelope)?;
@@ -135,9 +143,12 @@ fn read(staging: &Staging, n: u32, name: &str, claim: Claim, strict: bool) -> Re
 fn check_themes(node: &Node, themes: &[String]) -> Result<(), Problem> {
     let view = node.store.view();
     let known = view.charter.as_ref().map(|c| &c.charter.themes);
-    let Some(unknown) = themes.iter().find(|t| known.is_some_and(|known| !known.contains(t))) else { return Ok(()) };
+    let Some(unknown) = themes.iter().find(|t| known.is_some_and(|known| !known.contains(t))) else {
+        return Ok(());
+    };
     let list = known.map(|k| k.join(", ")).unwrap_or_default();
-    Err(Problem::bad_request(format!("theme {unknown:?} is not in the charter")).advise(format!("known themes: {list}")))
+    Err(Problem::bad_request(format!("theme {unknown:?} is not in the charter"))
+        .advise(format!("known themes: {list}")))
 }
 
 /// What the tables themselves say is added to what the publisher said.
@@ -157,8 +168,12 @@ fn describe(mut description: Description, files: &[Read]) -> Description {
 }
 
 fn structure(files: &[Read]) -> String {
-    let mut all: Vec<&str> =
-        files.iter().filter_map(|(_, c, _)| c.table()).map(|t| t.structure.as_str()).filter(|s| !s.is_empty()).collect();
+    let mut all: Vec<&str> = files
+        .iter()
+        .filter_map(|(_, c, _)| c.table())
+        .map(|t| t.structure.as_str())
+        .filter(|s| !s.is_empty())
+        .collect();
     all.dedup();
     all.join(", ")
 }

@@ -16,8 +16,7 @@ use talanoa_proto::{
     envelope::Envelope,
     grant::{Grantee, PurgeException, PurgeReceipt},
     id::{Commitment, MemberId, ObjectId},
-    limits,
-    merkle, wire,
+    limits, merkle, wire,
 };
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -98,7 +97,12 @@ async fn purge_one(node: &Node, member: MemberId, revocation: ObjectId, purge: P
 }
 
 /// Names what goes, durably, before anything goes. From here on no road leads back for it.
-async fn bury(node: &Node, member: MemberId, revocation: ObjectId, grants: &[ObjectId]) -> Result<Vec<Grave>, Problem> {
+async fn bury(
+    node: &Node,
+    member: MemberId,
+    revocation: ObjectId,
+    grants: &[ObjectId],
+) -> Result<Vec<Grave>, Problem> {
     let mut buried = Vec::new();
     for index in node.store.index().foreign_releases(&member) {
         let Some((held, at)) = node.store.foreign_entry_at(&member, index) else { continue };
@@ -177,7 +181,8 @@ async fn deliver_all(node: &Node, pauses: &mut BTreeMap<MemberId, Duration>) -> 
 }
 
 async fn deliver(node: &Node, member: MemberId, index: u64) -> Result<(), PeerError> {
-    let target = peers::target_of(node, member).ok_or(PeerError::Protocol("no address of the origin is known"))?;
+    let target =
+        peers::target_of(node, member).ok_or(PeerError::Protocol("no address of the origin is known"))?;
     let held = node.store.own_entry(index).ok_or(PeerError::Protocol("the receipt cannot be read"))?;
     let checkpoint = node.store.checkpoint();
     let io = |e| PeerError::Keep(talanoa_client::KeepError::Io(e));
@@ -222,9 +227,12 @@ pub async fn take(node: &Node, caller: MemberId, request: wire::DeliverRequest) 
         trusted.advance(&head).map_err(refuse)?;
     }
     let verified = trusted.verify(&entry).map_err(refuse)?;
-    let Declared::PurgeReceipt(_, receipt) = verified.declared() else { return Err(bad("not a purge receipt")) };
+    let Declared::PurgeReceipt(_, receipt) = verified.declared() else {
+        return Err(bad("not a purge receipt"));
+    };
     check_receipt(node, caller, receipt).map_err(bad)?;
-    let known = node.store.view().orders.get(&receipt.revocation).is_some_and(|o| o.receipts.contains_key(&caller));
+    let known =
+        node.store.view().orders.get(&receipt.revocation).is_some_and(|o| o.receipts.contains_key(&caller));
     if known {
         return Ok(()); // delivered before, and the acknowledgement was lost
     }
@@ -274,7 +282,11 @@ fn order_grants(receipt: &PurgeReceipt) -> Vec<Bytes> {
 }
 
 /// Releases that the holder received under those grants and may not read under another one now.
-fn delivered_under<'a>(node: &'a Node, holder: MemberId, grants: &'a [Bytes]) -> impl Iterator<Item = Commitment> + 'a {
+fn delivered_under<'a>(
+    node: &'a Node,
+    holder: MemberId,
+    grants: &'a [Bytes],
+) -> impl Iterator<Item = Commitment> + 'a {
     let accesses = node.store.index().accesses_by_time().filter_map(|at| node.store.access(at));
     accesses
         .filter(move |a| a.reader == holder.0[..] && grants.contains(&a.grant))

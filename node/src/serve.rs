@@ -91,12 +91,14 @@ impl Permitted {
 pub async fn fetch(node: Arc<Node>, reader: MemberId, request: FetchRequest) -> Result<FetchStream, Status> {
     // Shape first, and from the request alone: a shape error must not tell what exists.
     let bad = |what: &str| Status::from(Problem::bad_request(what));
-    let commitment = Commitment::from_slice(&request.commitment).map_err(|_| bad("commitment is not 32 bytes"))?;
+    let commitment =
+        Commitment::from_slice(&request.commitment).map_err(|_| bad("commitment is not 32 bytes"))?;
     let part = request.part.ok_or_else(|| bad("neither pages nor chunks were asked for"))?;
     if let fetch_request::Part::Chunks(chunks) = &part {
         check_ranges(&chunks.ranges).map_err(bad)?;
     }
-    let permitted = Permitted::ask(&node, reader, commitment, &request.purpose).ok_or_else(Problem::not_found)?;
+    let permitted =
+        Permitted::ask(&node, reader, commitment, &request.purpose).ok_or_else(Problem::not_found)?;
     let n = request.distribution;
     let chunk_root = permitted.distribution(n).ok_or_else(Problem::not_found)?.chunk_root;
     let reading = node.store.shelf().read(&commitment, n, &chunk_root).map_err(missing)?;
@@ -109,7 +111,9 @@ pub async fn fetch(node: Arc<Node>, reader: MemberId, request: FetchRequest) -> 
     tokio::task::spawn_blocking(move || {
         let outcome = match part {
             fetch_request::Part::Pages(range) => send_pages(&reading, range, &sender),
-            fetch_request::Part::Chunks(chunks) => send_chunks(&reading, &chunks.ranges, zstd, &counter, &sender),
+            fetch_request::Part::Chunks(chunks) => {
+                send_chunks(&reading, &chunks.ranges, zstd, &counter, &sender)
+            }
         };
         if let Err(error) = outcome {
             let _ = sender.blocking_send(Err(missing(error)));
@@ -301,7 +305,8 @@ impl Drop for FetchStream {
     fn drop(&mut self) {
         let Some(transfer) = self.record.take() else { return };
         let outcome = self.ended.unwrap_or("cut off").to_owned();
-        let end = AccessEnded { transfer, bytes: self.sent.load(Ordering::Relaxed), outcome, at: self.node.now() };
+        let end =
+            AccessEnded { transfer, bytes: self.sent.load(Ordering::Relaxed), outcome, at: self.node.now() };
         let node = Arc::clone(&self.node);
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {

@@ -19,10 +19,28 @@ use crate::{
 
 /// Themes that every charter starts from: the declaration's subjects, and the recommendations of its §23.
 pub const THEMES: &[&str] = &[
-    "beijing-2010:a-i", "beijing-2010:a-ii", "beijing-2010:a-iii", "beijing-2010:b-i", "beijing-2010:b-ii",
-    "beijing-2010:b-iii", "beijing-2010:c-i", "beijing-2010:c-ii", "beijing-2010:c-iii", "beijing-2010:c-iv",
-    "beijing-2010:d-i", "beijing-2010:d-ii", "beijing-2010:d-iii", "child-mortality", "child-protection",
-    "cooperation", "disaster-risk", "education", "equity", "health", "migration-trafficking", "nutrition",
+    "beijing-2010:a-i",
+    "beijing-2010:a-ii",
+    "beijing-2010:a-iii",
+    "beijing-2010:b-i",
+    "beijing-2010:b-ii",
+    "beijing-2010:b-iii",
+    "beijing-2010:c-i",
+    "beijing-2010:c-ii",
+    "beijing-2010:c-iii",
+    "beijing-2010:c-iv",
+    "beijing-2010:d-i",
+    "beijing-2010:d-ii",
+    "beijing-2010:d-iii",
+    "child-mortality",
+    "child-protection",
+    "cooperation",
+    "disaster-risk",
+    "education",
+    "equity",
+    "health",
+    "migration-trafficking",
+    "nutrition",
     "water-sanitation",
 ];
 
@@ -145,7 +163,9 @@ impl CharterFile {
         let CharterEvent { genesis: charter } = genesis.object()?;
         cards.sort_by(|a, b| a.identity.code().cmp(b.identity.code()));
         for (n, member) in charter.members.iter().enumerate() {
-            let matches = cards.get(n).is_some_and(|c| c.identity.id() == member.id && *c.identity.code() == member.code);
+            let matches = cards
+                .get(n)
+                .is_some_and(|c| c.identity.id() == member.id && *c.identity.code() == member.code);
             if !matches {
                 return Err(CharterError::Card(member.code.clone()));
             }
@@ -265,6 +285,12 @@ impl TryFrom<wire::CharterGenesis> for Charter {
             object::sorted_set(field, words, max)?;
             words.iter().try_for_each(|w| object::name(field, w))?;
         }
-        Ok(Self { name: wire.name, members, purposes: wire.purposes, themes: wire.themes, founded_at: wire.founded_at })
+        Ok(Self {
+            name: wire.name,
+            members,
+            purposes: wire.purposes,
+            themes: wire.themes,
+            founded_at: wire.founded_at,
+        })
     }
 }

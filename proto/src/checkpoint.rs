@@ -42,11 +42,13 @@ impl Checkpoint {
     /// tree commits to them; here they are refused.
     pub fn parse(text: &str) -> Result<Self, NoteError> {
         let mut lines = text.split_inclusive('\n');
-        let mut line = || lines.next().and_then(|l| l.strip_suffix('\n')).ok_or(NoteError::Checkpoint("too short"));
+        let mut line =
+            || lines.next().and_then(|l| l.strip_suffix('\n')).ok_or(NoteError::Checkpoint("too short"));
         let (origin, size, root) = (line()?, line()?, line()?);
         let size = size.parse().map_err(|_| NoteError::Checkpoint("size is not a number"))?;
         let mut hash = [0; 32];
-        let decoded = Base64::decode(root, &mut hash).map_err(|_| NoteError::Checkpoint("root is not base64"))?;
+        let decoded =
+            Base64::decode(root, &mut hash).map_err(|_| NoteError::Checkpoint("root is not base64"))?;
         if decoded.len() != 32 || origin.is_empty() || origin.contains(char::is_control) {
             return Err(NoteError::Checkpoint("root is not 32 bytes, or the origin is empty"));
         }
@@ -248,6 +250,8 @@ mod tests {
         let note = signed();
         let unsigned = SignedCheckpoint::open(note.note_bytes(), "talanoa/00ff/1", &[other]);
         assert_eq!(unsigned, Err(NoteError::Unsigned("talanoa/00ff/1".into())));
-        assert!(SignedCheckpoint::open(note.note_bytes(), "talanoa/00ff/2", &[key().verifying_key()]).is_err());
+        assert!(
+            SignedCheckpoint::open(note.note_bytes(), "talanoa/00ff/2", &[key().verifying_key()]).is_err()
+        );
     }
 }

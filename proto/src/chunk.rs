@@ -106,7 +106,8 @@ impl PageList {
     pub fn verify_page(&self, n: usize, bytes: &[u8]) -> Result<Vec<ChunkEntry>, ChunkError> {
         let wrong = ChunkError::Page { page: n };
         let (entries, hash) = self.page(n).ok_or_else(|| wrong.clone())?;
-        let whole = bytes.len() == entries as usize * ENTRY_BYTES && entries as usize <= limits::PAGE_ENTRIES_MAX;
+        let whole =
+            bytes.len() == entries as usize * ENTRY_BYTES && entries as usize <= limits::PAGE_ENTRIES_MAX;
         if !whole || *blake3::hash(bytes).as_bytes() != hash {
             return Err(wrong);
         }

@@ -51,7 +51,10 @@ impl<'a> Request<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Under this grant, until that moment at the latest.
-    Yes { grant: ObjectId, until: u64 },
+    Yes {
+        grant: ObjectId,
+        until: u64,
+    },
     No(Refusal),
 }
 
@@ -103,7 +106,9 @@ fn generality(scope: &Scope) -> u8 {
 pub fn covers(scope: &Scope, dataset: &DatasetId, themes: &[String], sensitivity: Sensitivity) -> bool {
     match scope {
         Scope::Datasets(ids) => ids.binary_search(dataset).is_ok(),
-        Scope::Themes(wanted) => sensitivity < Sensitivity::Restricted && wanted.iter().any(|t| themes.contains(t)),
+        Scope::Themes(wanted) => {
+            sensitivity < Sensitivity::Restricted && wanted.iter().any(|t| themes.contains(t))
+        }
         Scope::All => sensitivity < Sensitivity::Restricted,
     }
 }
@@ -168,7 +173,9 @@ impl ConsentState {
     /// Grants to a member that are alive now, most useful for finding what it may see.
     pub fn live_grants(&self, reader: MemberId, now: u64) -> impl Iterator<Item = (&ObjectId, &Grant)> {
         self.grants.iter().filter(move |(id, g)| {
-            let given = g.grantee == Grantee::Member(reader) && !self.revoked.contains_key(id) && !self.ended.contains(id);
+            let given = g.grantee == Grantee::Member(reader)
+                && !self.revoked.contains_key(id)
+                && !self.ended.contains(id);
             given && begins(g) <= now && now < g.not_after
         })
     }
@@ -219,11 +226,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{
-        grant::Obligations,
-        id::FederationId,
-        object::Origin,
-    };
+    use crate::{grant::Obligations, id::FederationId, object::Origin};
 
     const READER: MemberId = MemberId([3; 32]);
     const ORIGIN: Origin = Origin { federation: FederationId([1; 32]), member: MemberId([2; 32]), epoch: 1 };
@@ -261,7 +264,14 @@ mod tests {
         ask_as(state, READER, dataset, Sensitivity::Official, Action::Read, now)
     }
 
-    fn ask_as(s: &ConsentState, reader: MemberId, dataset: &str, c: Sensitivity, action: Action, now: u64) -> Verdict {
+    fn ask_as(
+        s: &ConsentState,
+        reader: MemberId,
+        dataset: &str,
+        c: Sensitivity,
+        action: Action,
+        now: u64,
+    ) -> Verdict {
         let dataset = dataset.parse().unwrap();
         let (number, themes, purpose) = (1, &[][..], "official-statistics");
         may(&Request { reader, dataset: &dataset, number, sensitivity: c, themes, action, purpose }, s, now)
@@ -311,7 +321,10 @@ mod tests {
         assert_eq!(ask(Action::Read), Verdict::No(Refusal::Action));
         let s = state(&[(1, named("A"))]);
         for action in [Action::Aggregate, Action::Relay] {
-            assert_eq!(ask_as(&s, READER, "A", Sensitivity::Official, action, 150), Verdict::No(Refusal::Action));
+            assert_eq!(
+                ask_as(&s, READER, "A", Sensitivity::Official, action, 150),
+                Verdict::No(Refusal::Action)
+            );
         }
     }
 

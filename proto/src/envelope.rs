@@ -73,8 +73,10 @@ impl Envelope {
     }
 
     pub fn to_bytes(&self) -> Bytes {
-        let signature =
-            |(key, sig): &(PublicKey, [u8; 64])| wire::Signature { sig: Bytes::copy_from_slice(sig), keyid: key.to_string() };
+        let signature = |(key, sig): &(PublicKey, [u8; 64])| wire::Signature {
+            sig: Bytes::copy_from_slice(sig),
+            keyid: key.to_string(),
+        };
         let wire = wire::Envelope {
             payload: self.payload.clone(),
             payload_type: self.payload_type.clone(),

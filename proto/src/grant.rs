@@ -144,7 +144,8 @@ impl Object for Grant {
         }
         let term = wire.term.ok_or_else(|| Invalid::new("term", "is missing"))?;
         check_term(&term)?;
-        let supersedes = if wire.supersedes.is_empty() { None } else { Some(ObjectId::from_slice(&wire.supersedes)?) };
+        let supersedes =
+            if wire.supersedes.is_empty() { None } else { Some(ObjectId::from_slice(&wire.supersedes)?) };
         Ok(Self {
             origin: Origin::from_wire(&wire.federation_id, &wire.member_id, wire.epoch)?,
             grantee: grantee(wire.grantee)?,
@@ -200,7 +201,10 @@ fn check_term(term: &wire::Term) -> Result<(), Invalid> {
     let seconds_max = limits::GRANT_LIFETIME_DAYS_MAX * 86_400;
     if term.not_after - term.not_before > seconds_max {
         let days = limits::GRANT_LIFETIME_DAYS_MAX;
-        return Err(Invalid::new("not_after", format!("a grant lasts at most {days} days: choose an earlier end")));
+        return Err(Invalid::new(
+            "not_after",
+            format!("a grant lasts at most {days} days: choose an earlier end"),
+        ));
     }
     Ok(())
 }
@@ -279,7 +283,10 @@ impl TryFrom<wire::Obligations> for Obligations {
         let terms_sha256 = match wire.terms_sha256.len() {
             0 => None,
             _ => Some(
-                wire.terms_sha256.as_ref().try_into().map_err(|_| Invalid::new("terms_sha256", "is not 32 bytes"))?,
+                wire.terms_sha256
+                    .as_ref()
+                    .try_into()
+                    .map_err(|_| Invalid::new("terms_sha256", "is not 32 bytes"))?,
             ),
         };
         Ok(Self {
@@ -435,7 +442,8 @@ impl Object for PurgeReceipt {
     }
 
     fn to_wire(&self) -> Self::Wire {
-        let purged = |(c, bytes): &(Commitment, u64)| wire::Purged { commitment: c.to_bytes(), bytes: *bytes };
+        let purged =
+            |(c, bytes): &(Commitment, u64)| wire::Purged { commitment: c.to_bytes(), bytes: *bytes };
         let exception = |e: &PurgeException| wire::PurgeException {
             commitment: e.commitment.to_bytes(),
             reason: e.reason.clone(),
@@ -459,10 +467,7 @@ impl Object for PurgeReceipt {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        id::FederationId,
-        object::ObjectError,
-    };
+    use crate::{id::FederationId, object::ObjectError};
 
     pub(crate) fn grant() -> Grant {
         Grant {
@@ -503,7 +508,8 @@ mod tests {
         use prost::Message;
         let with = |critical| {
             let mut wire = grant().to_wire();
-            wire.extensions = vec![wire::Extension { name: "x".into(), critical, value: Bytes::from_static(b"1") }];
+            wire.extensions =
+                vec![wire::Extension { name: "x".into(), critical, value: Bytes::from_static(b"1") }];
             Grant::decode(&wire.encode_to_vec().into())
         };
         assert_eq!(with(false), Ok(grant()));

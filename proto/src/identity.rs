@@ -260,8 +260,14 @@ impl Object for IdentityEvent {
             Body::Recover(_) => IdentityBody::Recover,
         };
         let genesis = matches!(body, IdentityBody::Genesis(_));
-        if genesis != (wire.seq == 0) || genesis != wire.prev.is_empty() || genesis != wire.member_id.is_empty() {
-            return Err(Invalid::new("seq", "a genesis, and only a genesis, has no member id, number and predecessor"));
+        if genesis != (wire.seq == 0)
+            || genesis != wire.prev.is_empty()
+            || genesis != wire.member_id.is_empty()
+        {
+            return Err(Invalid::new(
+                "seq",
+                "a genesis, and only a genesis, has no member id, number and predecessor",
+            ));
         }
         let member = if genesis { None } else { Some(MemberId::from_slice(&wire.member_id)?) };
         let prev = if genesis { None } else { Some(ObjectId::from_slice(&wire.prev)?) };
@@ -294,7 +300,9 @@ impl Object for IdentityEvent {
                 not_after: d.not_after,
                 threshold: d.threshold as u32,
             }),
-            IdentityBody::RotateRoot(root) => Body::RotateRoot(wire::RotateRoot { root: Some(key_set_wire(root)) }),
+            IdentityBody::RotateRoot(root) => {
+                Body::RotateRoot(wire::RotateRoot { root: Some(key_set_wire(root)) })
+            }
             IdentityBody::RevokeKey { key, cutoff } => Body::RevokeKey(wire::RevokeKey {
                 key: key.to_bytes(),
                 reason: wire::RevocationReason::Superseded.into(),
@@ -459,7 +467,10 @@ mod tests {
         assert!(matches!(identity.extend(&second), Err(IdentityError::Sequence { expected: 1, actual: 2 })));
         identity.extend(&first).unwrap();
         assert!(identity.extend(&first).is_err(), "replay");
-        assert!(matches!(identity.extend(&forged), Err(IdentityError::Envelope(_))), "a node key delegates nobody");
+        assert!(
+            matches!(identity.extend(&forged), Err(IdentityError::Envelope(_))),
+            "a node key delegates nobody"
+        );
         identity.extend(&second).unwrap();
         assert_eq!(identity.seq(), 2);
     }

@@ -152,7 +152,13 @@ fn subtree<E>(start: u64, end: u64, read: Read<'_, E>) -> Result<Hash, E> {
 }
 
 /// RFC 9162 §2.1.3.2.
-pub fn verify_inclusion(index: u64, size: u64, leaf: &Hash, root: &Hash, proof: &[Hash]) -> Result<(), ProofError> {
+pub fn verify_inclusion(
+    index: u64,
+    size: u64,
+    leaf: &Hash,
+    root: &Hash,
+    proof: &[Hash],
+) -> Result<(), ProofError> {
     if index >= size {
         return Err(ProofError::Index { index, size });
     }
@@ -284,7 +290,16 @@ mod tests {
 
     #[test]
     fn the_published_tree_has_the_published_roots() {
-        let data = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"];
+        let data = [
+            "",
+            "00",
+            "10",
+            "2021",
+            "3031",
+            "40414243",
+            "5051525354555657",
+            "606162636465666768696a6b6c6d6e6f",
+        ];
         let roots = [
             "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
             "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
@@ -346,7 +361,11 @@ mod tests {
             for old in 0..=new {
                 let (old_root, new_root) = (&log.roots[old as usize], &log.roots[new as usize]);
                 let proof = consistency_proof(old, new, &mut log.read()).unwrap();
-                assert_eq!(verify_consistency(old, new, old_root, new_root, &proof), Ok(()), "{old} to {new}");
+                assert_eq!(
+                    verify_consistency(old, new, old_root, new_root, &proof),
+                    Ok(()),
+                    "{old} to {new}"
+                );
                 let mut longer = proof.clone();
                 longer.push([0; 32]);
                 assert!(verify_consistency(old, new, old_root, new_root, &longer).is_err());

@@ -127,11 +127,19 @@ impl Release {
         match last {
             None => Continuity::Continues,
             Some((number, commitment)) if self.number == number => {
-                if commitment == own { Continuity::Known } else { Continuity::Contradicts }
+                if commitment == own {
+                    Continuity::Known
+                } else {
+                    Continuity::Contradicts
+                }
             }
             Some((number, _)) if self.number < number => Continuity::Known,
             Some((number, commitment)) if self.number == number + 1 => {
-                if self.previous == Some(commitment) { Continuity::Continues } else { Continuity::Contradicts }
+                if self.previous == Some(commitment) {
+                    Continuity::Continues
+                } else {
+                    Continuity::Contradicts
+                }
             }
             Some((number, _)) => Continuity::Gap { missing_from: number + 1 },
         }
@@ -326,7 +334,10 @@ impl TryFrom<wire::Distribution> for Distribution {
         object::name("media_type", &wire.media_type)?;
         object::name("chunking", &wire.chunking)?;
         if wire.bytes == 0 || wire.bytes > limits::DISTRIBUTION_BYTES_MAX {
-            return Err(Invalid::new("bytes", format!("{}, from 1 to {}", wire.bytes, limits::DISTRIBUTION_BYTES_MAX)));
+            return Err(Invalid::new(
+                "bytes",
+                format!("{}, from 1 to {}", wire.bytes, limits::DISTRIBUTION_BYTES_MAX),
+            ));
         }
         let hash = |field, bytes: &[u8]| bytes.try_into().map_err(|_| Invalid::new(field, "is not 32 bytes"));
         Ok(Self {
@@ -384,7 +395,9 @@ impl TryFrom<wire::Relation> for Relation {
             wire::RelationKind::Adapts => RelationKind::Adapts,
             wire::RelationKind::Assesses => RelationKind::Assesses,
             wire::RelationKind::DerivedFrom => RelationKind::DerivedFrom,
-            wire::RelationKind::Unspecified => return Err(Invalid::new("relations", "kind is missing or unknown")),
+            wire::RelationKind::Unspecified => {
+                return Err(Invalid::new("relations", "kind is missing or unknown"));
+            }
         };
         Ok(Self {
             kind,

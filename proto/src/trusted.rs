@@ -176,7 +176,15 @@ impl TrustedPeer {
         let leaf = merkle::leaf_hash(&commitment.0);
         merkle::verify_inclusion(wire.index, head.size, &leaf, &head.root, &inclusion)?;
         let envelope = wire.envelope.clone();
-        Ok(VerifiedEntry { index: wire.index, salt, envelope, commitment, declared, inclusion, size: head.size })
+        Ok(VerifiedEntry {
+            index: wire.index,
+            salt,
+            envelope,
+            commitment,
+            declared,
+            inclusion,
+            size: head.size,
+        })
     }
 
     /// Signatures, key status and origin, without the tree: for a journal's own owner, who has the tree.
@@ -200,7 +208,12 @@ impl TrustedPeer {
         let _ = self.fold(envelope, declared, commitment);
     }
 
-    fn fold(&mut self, envelope: &Bytes, declared: &Declared, own: Commitment) -> Result<Finding, EntryError> {
+    fn fold(
+        &mut self,
+        envelope: &Bytes,
+        declared: &Declared,
+        own: Commitment,
+    ) -> Result<Finding, EntryError> {
         match declared {
             Declared::Identity(_) => {
                 let envelope = Envelope::parse(envelope)?;
@@ -258,9 +271,8 @@ impl TrustedPeer {
             Some(Signers::Root) => self.verify_identity_event(envelope)?,
             Some(Signers::Role(role)) => self.identity.verify(role, envelope, at)?,
             Some(Signers::NodeOrConsent) => {
-                if self.identity.verify(Role::Node, envelope, at).is_err() {
-                    self.identity.verify(Role::Consent, envelope, at)?;
-                }
+                let by_node = self.identity.verify(Role::Node, envelope, at);
+                by_node.or_else(|_| self.identity.verify(Role::Consent, envelope, at))?;
             }
         }
         Ok(())

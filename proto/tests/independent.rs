@@ -7,8 +7,8 @@ use talanoa_proto::{
     canonical,
     checkpoint::{Checkpoint, SignedCheckpoint, verifier_key},
     envelope::Envelope,
-    identity::Endpoint,
     id::MemberId,
+    identity::Endpoint,
     merkle::{self, Frontier, Hash},
     wire,
 };

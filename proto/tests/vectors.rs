@@ -1,6 +1,8 @@
 //! The golden vectors, read by the treaty alone, and judged by independent implementations of the public
 //! formats.
 
+#![allow(clippy::unwrap_used, reason = "a vector that cannot be read is the failure")]
+
 use serde_json::Value;
 use talanoa_proto::{
     checkpoint::SignedCheckpoint,
@@ -55,7 +57,8 @@ fn the_envelope_is_dsse_for_an_independent_implementation() {
 fn checkpoints_read_back() {
     let v = vectors();
     let note = v["checkpoint"]["note"].as_str().unwrap();
-    let key = ed25519_dalek::VerifyingKey::from_bytes(&bytes(&v["key"]["public"]).try_into().unwrap()).unwrap();
+    let key =
+        ed25519_dalek::VerifyingKey::from_bytes(&bytes(&v["key"]["public"]).try_into().unwrap()).unwrap();
     let origin = note.lines().next().unwrap();
     assert_eq!(SignedCheckpoint::open(note.as_bytes(), origin, &[key]).unwrap().checkpoint().size, 5);
 }

@@ -69,9 +69,10 @@ async fn another_federation_is_refused_by_name() {
     let root = tempfile::tempdir().unwrap();
     let [mut fj, mut spc] = federation(root.path(), ["FJ", "SPC"]);
     fj.serve();
-    let mut session = Session::dial(&format!("127.0.0.1:{}", fj.port), &node_key(&spc), &[public(&node_key(&fj))])
-        .await
-        .unwrap();
+    let mut session =
+        Session::dial(&format!("127.0.0.1:{}", fj.port), &node_key(&spc), &[public(&node_key(&fj))])
+            .await
+            .unwrap();
     let hello = HelloRequest { protocol: 1, federation_id: vec![7; 32].into(), ..HelloRequest::default() };
     let error = session.hello(hello).await.unwrap_err();
     assert_eq!(error.code(), Code::CharterInvalid);
@@ -147,7 +148,8 @@ async fn a_denied_dataset_is_as_if_it_were_not_there() {
     // Hidden and never there: the same answer to the letter.
     let mut session = call(&fj, &node_key(&spc), public(&node_key(&fj))).await.unwrap();
     let rows = fj.list("releases");
-    let hidden = rows.iter().find(|r| r["ref"] == "FJ/HIDDEN@1").unwrap()["commitment"].as_str().unwrap().to_owned();
+    let hidden =
+        rows.iter().find(|r| r["ref"] == "FJ/HIDDEN@1").unwrap()["commitment"].as_str().unwrap().to_owned();
     let mut answers = Vec::new();
     for commitment in [hex::decode(hidden).unwrap(), vec![9; 32]] {
         let request = talanoa_proto::wire::FetchRequest {

@@ -195,7 +195,9 @@ fn held_and_granted() -> Stage {
 }
 
 fn purge_completes(stage: &Stage, [fj, spc]: &mut [Member; 2]) {
-    wait_for("the receipt", || fj.list("receipts").iter().any(|r| r["direction"] == "received").then_some(()));
+    wait_for("the receipt", || {
+        fj.list("receipts").iter().any(|r| r["direction"] == "received").then_some(())
+    });
     assert!(spc.list("catalogue").is_empty());
     let seed = fs::read_to_string(stage.file("one.csv")).unwrap();
     let needle = seed.lines().nth(1).unwrap().rsplit(',').next().unwrap().as_bytes().to_vec();
@@ -215,7 +217,11 @@ fn a_revocation_survives_a_kill_of_the_publisher_at_every_point() {
         0,
         |[fj, _]| {
             let listing = fj.talanoa(&["grants", "--json"]).out;
-            let id = listing.split("\"id\":\"").nth(1).map(|t| t[..64].to_owned()).unwrap_or_else(|| "0".repeat(64));
+            let id = listing
+                .split("\"id\":\"")
+                .nth(1)
+                .map(|t| t[..64].to_owned())
+                .unwrap_or_else(|| "0".repeat(64));
             let told = acknowledged(fj.talanoa(&["revoke", &id, "--purge"]));
             if told.is_some() {
                 wait_for("the receipt is taken or the publisher was killed", || {

@@ -60,7 +60,8 @@ async fn visited_with(entries: u64) -> u64 {
     batch.records.push(own_entry(&Envelope::seal(&grant, &consent)).unwrap().0.into());
     node.store.commit(batch).await.unwrap();
 
-    let reader = Reader { member: homes[1].card.identity.id(), datasets: Vec::new(), purpose: PURPOSE_DEFAULT.into() };
+    let reader =
+        Reader { member: homes[1].card.identity.id(), datasets: Vec::new(), purpose: PURPOSE_DEFAULT.into() };
     let before = node.feed_visited.load(std::sync::atomic::Ordering::SeqCst);
     let run = next_run(node, &reader, Cursor { epoch: 1, step: 0, after: 0 }, &mut 0).unwrap();
     let visited = node.feed_visited.load(std::sync::atomic::Ordering::SeqCst) - before;
@@ -77,7 +78,9 @@ async fn visited_with(entries: u64) -> u64 {
 async fn a_catch_up_visits_what_the_reader_may_see_whatever_the_journal_holds() {
     let small = visited_with(1_000).await;
     let large = visited_with(100_000).await;
-    println!("entries visited by a catch-up that sees {VISIBLE} releases: {small} of 1,000, {large} of 100,000");
+    println!(
+        "entries visited by a catch-up that sees {VISIBLE} releases: {small} of 1,000, {large} of 100,000"
+    );
     assert_eq!(small, large);
 }
 

@@ -87,11 +87,15 @@ fn error_codes_and_their_paragraphs_agree() {
 fn limits_and_their_table_agree() {
     let text = fs::read_to_string(workspace().join("proto/PROTOCOL.md")).unwrap();
     let section = text.split("\n## 11").nth(1).unwrap().split("\n## 12").next().unwrap();
-    let listed: BTreeSet<String> =
-        section.lines().filter_map(|l| Some(l.strip_prefix("| `")?.split('`').next()?.to_uppercase())).collect();
+    let listed: BTreeSet<String> = section
+        .lines()
+        .filter_map(|l| Some(l.strip_prefix("| `")?.split('`').next()?.to_uppercase()))
+        .collect();
     let source = fs::read_to_string(workspace().join("proto/src/limits.rs")).unwrap();
-    let known: BTreeSet<String> =
-        source.lines().filter_map(|l| Some(l.strip_prefix("pub const ")?.split(':').next()?.to_owned())).collect();
+    let known: BTreeSet<String> = source
+        .lines()
+        .filter_map(|l| Some(l.strip_prefix("pub const ")?.split(':').next()?.to_owned()))
+        .collect();
     assert_eq!(listed, known);
 }
 

@@ -1,5 +1,7 @@
 //! The federation in all weathers. One file per behaviour; each scenario ends in `fsck`.
 
+#![allow(clippy::unwrap_used, reason = "in a scenario a failed step is the failure")]
+
 mod admission;
 mod bad_input;
 mod crash;

@@ -21,14 +21,16 @@ fn after_a_purge_no_file_of_the_reader_holds_a_byte_of_it() {
     assert!(scan(&spc.dir, &plaintext).len() >= 2, "found on the shelf and, as a title, in the ledger");
 
     fj.talanoa(&["revoke", &grant, "--purge"]).ok();
-    wait_for("the receipt", || fj.list("receipts").iter().any(|r| r["direction"] == "received").then_some(()));
+    wait_for("the receipt", || {
+        fj.list("receipts").iter().any(|r| r["direction"] == "received").then_some(())
+    });
     assert_eq!(scan(&spc.dir, &plaintext), Vec::<std::path::PathBuf>::new());
     assert!(!spc.log().contains(&*String::from_utf8_lossy(&plaintext)), "nor does the log");
 
     // The scan can fail: a planted copy is found by it.
     let planted = spc.dir.join("partial").join("planted");
     fs::copy(&file, &planted).unwrap();
-    assert_eq!(scan(&spc.dir, &plaintext), [planted.clone()]);
+    assert_eq!(scan(&spc.dir, &plaintext), std::slice::from_ref(&planted));
     fs::remove_file(planted).unwrap();
     spc.judge();
     assert_eq!(scan(&spc.dir, &plaintext), Vec::<std::path::PathBuf>::new(), "nor after the end");
@@ -56,7 +58,9 @@ fn a_receipt_is_delivered_when_the_origin_is_back() {
     spc.kill();
     fj.serve();
     spc.serve();
-    wait_for("the receipt", || fj.list("receipts").iter().any(|r| r["direction"] == "received").then_some(()));
+    wait_for("the receipt", || {
+        fj.list("receipts").iter().any(|r| r["direction"] == "received").then_some(())
+    });
     fj.judge();
     spc.judge();
 }

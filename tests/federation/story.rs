@@ -51,14 +51,23 @@ fn a_release_crosses_a_border_and_comes_back() {
 
     fj.talanoa(&["withdraw", "FJ/CHILD_DEATHS@1", "--reason", "wrong column"]).ok();
     wait_for("SPC is told of the withdrawal", || {
-        spc.list("catalogue").iter().any(|r| r["ref"] == "FJ/CHILD_DEATHS@1" && r["state"] == "withdrawn").then_some(())
+        spc.list("catalogue")
+            .iter()
+            .any(|r| r["ref"] == "FJ/CHILD_DEATHS@1" && r["state"] == "withdrawn")
+            .then_some(())
     });
 
     fj.talanoa(&["revoke", &grant, "--purge", "--reason", "end of the test"]).ok();
-    wait_for("the receipt comes back", || fj.list("receipts").iter().any(|r| r["direction"] == "received").then_some(()));
+    wait_for("the receipt comes back", || {
+        fj.list("receipts").iter().any(|r| r["direction"] == "received").then_some(())
+    });
     assert!(spc.list("catalogue").is_empty());
     let receipt = &fj.list("receipts")[0];
-    assert_eq!((receipt["releases"].as_u64(), receipt["exceptions"].as_u64()), (Some(2), Some(1)), "the export is named");
+    assert_eq!(
+        (receipt["releases"].as_u64(), receipt["exceptions"].as_u64()),
+        (Some(2), Some(1)),
+        "the export is named"
+    );
     fj.judge();
     spc.judge();
 }
@@ -76,7 +85,9 @@ fn a_new_consent_after_a_purge_brings_the_same_release_again() {
     let grant = fj.grant("SPC", "all");
     spc.wait_until_held(&["FJ/A@1"]);
     fj.talanoa(&["revoke", &grant, "--purge"]).ok();
-    wait_for("the receipt", || fj.list("receipts").iter().any(|r| r["direction"] == "received").then_some(()));
+    wait_for("the receipt", || {
+        fj.list("receipts").iter().any(|r| r["direction"] == "received").then_some(())
+    });
     fj.grant("SPC", "A");
     spc.wait_until_held(&["FJ/A@1"]);
     fj.judge();

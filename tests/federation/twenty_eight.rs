@@ -67,7 +67,9 @@ fn twenty_eight_countries_publish_and_one_body_holds_it_all() {
     of_countries.sort_unstable();
     println!(
         "idle memory: a country {} KiB (median), {} KiB (most); SPC, following 28, {} KiB",
-        of_countries[14], of_countries[27], memory(&spc)
+        of_countries[14],
+        of_countries[27],
+        memory(&spc)
     );
     countries.iter_mut().chain([&mut spc]).for_each(Member::judge);
     println!("29 nodes judged sound after {:?}", started.elapsed().unwrap());

@@ -70,7 +70,8 @@ impl Done {
 
 /// Runs the program with a directory.
 pub fn talanoa(dir: &Path, words: &[&str]) -> Done {
-    let output = Command::new(program()).arg("--dir").arg(dir).args(words).env_remove("TALANOA_FAULT").output();
+    let output =
+        Command::new(program()).arg("--dir").arg(dir).args(words).env_remove("TALANOA_FAULT").output();
     Done::of(output.expect("the program runs"))
 }
 
@@ -254,7 +255,8 @@ pub fn charter(root: &Path, members: &[&Member]) -> String {
 
 /// A date on which no grant of a test ends.
 pub fn next_year() -> String {
-    let days = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs() / 86_400;
+    let days =
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs() / 86_400;
     format!("{}-06-30", 1970 + days / 365 + 1)
 }
 

@@ -186,8 +186,10 @@ async fn handshake(
 ) -> io::Result<PeerStream> {
     tune(&stream)?;
     let io = TlsAcceptor::from(config).accept(stream).await?;
-    let key = tls::peer_key(io.get_ref().1.peer_certificates()).ok_or_else(|| io::Error::other("no node key"))?;
-    let open = connections.open(key).ok_or_else(|| io::Error::other("too many connections of this member"))?;
+    let key =
+        tls::peer_key(io.get_ref().1.peer_certificates()).ok_or_else(|| io::Error::other("no node key"))?;
+    let open =
+        connections.open(key).ok_or_else(|| io::Error::other("too many connections of this member"))?;
     let ended = Box::pin(open.token.clone().cancelled_owned());
     Ok(PeerStream { io, info: PeerInfo { key, address }, ended, _open: open })
 }
@@ -229,7 +231,11 @@ impl Connected for PeerStream {
 }
 
 impl AsyncRead for PeerStream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         self.check_ended(cx)?;
         Pin::new(&mut self.io).poll_read(cx, buf)
     }
@@ -349,8 +355,9 @@ mod tests {
     fn connections_before_authentication_are_capped_per_address() {
         let connections = Arc::new(Connections::default());
         let island: IpAddr = "203.0.113.7".parse().unwrap();
-        let held: Vec<_> =
-            (0..limits::CONNECTIONS_PREAUTH_PER_ADDRESS_MAX).map(|_| connections.begin(island).unwrap()).collect();
+        let held: Vec<_> = (0..limits::CONNECTIONS_PREAUTH_PER_ADDRESS_MAX)
+            .map(|_| connections.begin(island).unwrap())
+            .collect();
         assert!(connections.begin(island).is_none());
         assert!(connections.begin("203.0.113.8".parse().unwrap()).is_some());
         drop(held);

@@ -118,7 +118,11 @@ fn check_size(node: &Node, known_size: u64) -> Result<(), Status> {
     if known_size <= own {
         return Ok(());
     }
-    Err(Problem::new(Code::JournalFork, format!("you hold a head of {known_size} entries, this journal has {own}")).into())
+    Err(Problem::new(
+        Code::JournalFork,
+        format!("you hold a head of {known_size} entries, this journal has {own}"),
+    )
+    .into())
 }
 
 #[tonic::async_trait]
@@ -158,7 +162,9 @@ impl Exchange for ExchangeService {
         check_size(&self.node, request.known_size)?;
         let step = self.node.store.view().step;
         if cursor.epoch != EPOCH || cursor.step > step {
-            let message = format!("the feed is in epoch {EPOCH} at step {step}: take the Catalogue, then follow from its cursor");
+            let message = format!(
+                "the feed is in epoch {EPOCH} at step {step}: take the Catalogue, then follow from its cursor"
+            );
             return Err(Problem::new(Code::CursorOutOfRange, message).into());
         }
         Ok(Response::new(self.feed(reader, cursor, request.known_size, true)))

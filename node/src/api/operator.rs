@@ -11,9 +11,10 @@ use talanoa_proto::{
     id::{DatasetId, ReleaseRef},
     release::{self, Description},
     wire::{
-        Accepted, DenyRequest, Draft, DraftGrantRequest, FollowCommand, GetPart, GetRequest, ImportCardRequest, Json,
-        ListRequest, PublishPart, PublishRequest, Published, RevokeRequest, SetAddressRequest, StatusRequest,
-        SubmitRequest, Text, UnfollowCommand, WithdrawRequest, get_part, operator_server::Operator, publish_part,
+        Accepted, DenyRequest, Draft, DraftGrantRequest, FollowCommand, GetPart, GetRequest,
+        ImportCardRequest, Json, ListRequest, PublishPart, PublishRequest, Published, RevokeRequest,
+        SetAddressRequest, StatusRequest, SubmitRequest, Text, UnfollowCommand, WithdrawRequest, get_part,
+        operator_server::Operator, publish_part,
     },
 };
 use tokio::sync::mpsc;
@@ -57,10 +58,15 @@ fn optional_dataset(text: &str) -> Result<Option<DatasetId>, Problem> {
 }
 
 impl OperatorService {
-    async fn receive(&self, mut parts: Streaming<PublishPart>) -> Result<(PublishRequest, Staging, Vec<String>), Status> {
+    async fn receive(
+        &self,
+        mut parts: Streaming<PublishPart>,
+    ) -> Result<(PublishRequest, Staging, Vec<String>), Status> {
         let bad = |what: &str| Status::from(Problem::bad_request(what));
         let first = parts.message().await?.and_then(|p| p.part);
-        let Some(publish_part::Part::Request(request)) = first else { return Err(bad("no request came first")) };
+        let Some(publish_part::Part::Request(request)) = first else {
+            return Err(bad("no request came first"));
+        };
         let random: [u8; 8] = keys::random().map_err(Problem::from)?;
         let name = format!("incoming-{}", hex::encode(random));
         let staging = self.node.store.shelf().staging(&name).map_err(Problem::from)?;
@@ -69,7 +75,8 @@ impl OperatorService {
         while let Some(part) = parts.message().await? {
             match part.part {
                 Some(publish_part::Part::File(name)) => {
-                    let name = intake::file_name(name.as_ref()).map_err(|r| Problem::from(intake::IntakeError::from(r)))?;
+                    let name = intake::file_name(name.as_ref())
+                        .map_err(|r| Problem::from(intake::IntakeError::from(r)))?;
                     if names.contains(&name) {
                         return Err(bad("two files have the same name"));
                     }
@@ -77,7 +84,9 @@ impl OperatorService {
                     names.push(name);
                 }
                 Some(publish_part::Part::Data(data)) => {
-                    let Some((file, offset)) = &mut file else { return Err(bad("data before a file's name")) };
+                    let Some((file, offset)) = &mut file else {
+                        return Err(bad("data before a file's name"));
+                    };
                     tokio::task::block_in_place(|| file.write_at(&data, *offset)).map_err(Problem::from)?;
                     *offset += data.len() as u64;
                 }
@@ -136,19 +145,35 @@ impl Operator for OperatorService {
         let request = request.into_inner();
         let reference: ReleaseRef = request.reference.parse().map_err(Problem::from)?;
         let number = reference.number.ok_or_else(|| {
-            Status::from(Problem::bad_request("which number? A withdrawal names one release, for example FJ/CHILD_DEATHS@3"))
+            Status::from(Problem::bad_request(
+                "which number? A withdrawal names one release, for example FJ/CHILD_DEATHS@3",
+            ))
         })?;
         if reference.member != self.node.code {
-            return Err(Problem::bad_request(format!("{} can only be withdrawn by {}", request.reference, reference.member)).into());
+            return Err(Problem::bad_request(format!(
+                "{} can only be withdrawn by {}",
+                request.reference, reference.member
+            ))
+            .into());
         }
         let index = publish::withdraw(&self.node, reference.dataset, number, request.reason).await?;
-        Ok(accepted(index, format!("{} withdrawn (journal entry {index}); everybody who received it is told", request.reference)))
+        Ok(accepted(
+            index,
+            format!(
+                "{} withdrawn (journal entry {index}); everybody who received it is told",
+                request.reference
+            ),
+        ))
     }
 
     async fn draft_grant(&self, request: Request<DraftGrantRequest>) -> Result<Response<Draft>, Status> {
         let request = request.into_inner();
         let actions = request.actions().map(grant::action).collect::<Result<Vec<_>, _>>();
-        let dataset = if request.dataset == "all" { None } else { Some(request.dataset.parse().map_err(Problem::from)?) };
+        let dataset = if request.dataset == "all" {
+            None
+        } else {
+            Some(request.dataset.parse().map_err(Problem::from)?)
+        };
         let grant = GrantRequest {
             to: self.node.member(&request.to)?,
             dataset,
@@ -168,7 +193,9 @@ impl Operator for OperatorService {
 
     async fn revoke(&self, request: Request<RevokeRequest>) -> Result<Response<Accepted>, Status> {
         let request = request.into_inner();
-        let revoked = consent::revoke(&self.node, &request.grant, request.purge, request.purge_by, request.reason).await?;
+        let revoked =
+            consent::revoke(&self.node, &request.grant, request.purge, request.purge_by, request.reason)
+                .await?;
         let purge = if request.purge {
             format!("; the holder must purge by {}: talanoa receipts", rfc3339(revoked.purge_by))
         } else {
@@ -196,12 +223,18 @@ impl Operator for OperatorService {
             dataset.parse::<DatasetId>().map_err(Problem::from)?;
         }
         let address = self.node.store.view().address_of(&member);
-        let record =
-            Followed { member: member.to_bytes(), datasets: request.datasets, offers_only: request.offers_only };
+        let record = Followed {
+            member: member.to_bytes(),
+            datasets: request.datasets,
+            offers_only: request.offers_only,
+        };
         self.node.store.commit(Batch::of(record)).await.map_err(Problem::from)?;
         let hint = match address {
             Some(address) => format!("following {} at {address}", request.member),
-            None => format!("following {0}, whose address is not known: talanoa peers set {0} --address HOST:PORT", request.member),
+            None => format!(
+                "following {0}, whose address is not known: talanoa peers set {0} --address HOST:PORT",
+                request.member
+            ),
         };
         Ok(accepted(member, hint))
     }
@@ -240,24 +273,36 @@ impl Operator for OperatorService {
 
     /// Takes identity events that continue the chain held, and a newer endpoint. Never a new member.
     async fn import_card(&self, request: Request<ImportCardRequest>) -> Result<Response<Accepted>, Status> {
-        let card = Card::from_text(&request.into_inner().card).map_err(|e| Problem::new(Code::IdentityInvalid, e.to_string()))?;
+        let card = Card::from_text(&request.into_inner().card)
+            .map_err(|e| Problem::new(Code::IdentityInvalid, e.to_string()))?;
         let member = card.identity.id();
         let code = card.identity.code().clone();
         let mut batch = Batch::default();
         {
             let view = self.node.store.view();
             let known = view.members.get(&member).ok_or_else(|| {
-                Status::from(Problem::new(Code::CharterInvalid, format!("this {code} is not the one in the charter, or not in it at all")))
+                Status::from(Problem::new(
+                    Code::CharterInvalid,
+                    format!("this {code} is not the one in the charter, or not in it at all"),
+                ))
             })?;
             for event in card.chain.iter().skip(known.chain.len()) {
-                batch.records.push(IdentityLearnt { member: member.to_bytes(), event: event.to_bytes() }.into());
+                batch
+                    .records
+                    .push(IdentityLearnt { member: member.to_bytes(), event: event.to_bytes() }.into());
             }
             if !card.chain.starts_with(&known.chain) && !known.chain.starts_with(&card.chain) {
-                return Err(Problem::new(Code::IdentityInvalid, "the card's chain is not a continuation of the one held").into());
+                return Err(Problem::new(
+                    Code::IdentityInvalid,
+                    "the card's chain is not a continuation of the one held",
+                )
+                .into());
             }
         }
         if let Some((_, envelope)) = &card.endpoint {
-            batch.records.push(EndpointLearnt { member: member.to_bytes(), envelope: envelope.to_bytes() }.into());
+            batch
+                .records
+                .push(EndpointLearnt { member: member.to_bytes(), envelope: envelope.to_bytes() }.into());
         }
         if !batch.records.is_empty() {
             self.node.store.commit(batch).await.map_err(Problem::from)?;
@@ -267,15 +312,24 @@ impl Operator for OperatorService {
 }
 
 /// Every chunk is hashed as it is read, and each file as a whole before its last byte is believed.
-fn send_files(node: &Node, gotten: &get::Gotten, sender: &mpsc::Sender<Result<GetPart, Status>>) -> Result<(), Problem> {
+fn send_files(
+    node: &Node,
+    gotten: &get::Gotten,
+    sender: &mpsc::Sender<Result<GetPart, Status>>,
+) -> Result<(), Problem> {
     let send = |part| {
         let sent = sender.blocking_send(Ok(GetPart { part: Some(part) }));
         sent.map_err(|_| Problem::new(Code::Stopping, "the caller has gone"))
     };
     for (n, file) in gotten.release.distributions.iter().enumerate() {
-        let damaged = |e: &dyn std::fmt::Display| Problem::new(Code::StorageDamaged, format!("{}: {e}", file.name));
+        let damaged =
+            |e: &dyn std::fmt::Display| Problem::new(Code::StorageDamaged, format!("{}: {e}", file.name));
         send(get_part::Part::File(file.name.clone()))?;
-        let reading = node.store.shelf().read(&gotten.commitment, n as u32, &file.chunk_root).map_err(|e| damaged(&e))?;
+        let reading = node
+            .store
+            .shelf()
+            .read(&gotten.commitment, n as u32, &file.chunk_root)
+            .map_err(|e| damaged(&e))?;
         let mut hash = Sha256::new();
         let mut gone = None;
         let read = reading.for_each(|chunk| {

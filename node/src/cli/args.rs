@@ -23,7 +23,9 @@ pub enum Command {
     /// See the whole story on this machine: Fiji, Vanuatu and SPC exchange real tables
     Demo(Demo),
     /// Create a node: identity, keys and an empty ledger
-    #[command(after_help = "Example: talanoa init --member FJ --name \"Fiji Bureau of Statistics\" --listen 0.0.0.0:7640")]
+    #[command(
+        after_help = "Example: talanoa init --member FJ --name \"Fiji Bureau of Statistics\" --listen 0.0.0.0:7640"
+    )]
     Init(Init),
     /// Print the public card (identity and address) that others need in order to list this member
     Card,
@@ -33,8 +35,10 @@ pub enum Command {
     /// Run the node
     Serve,
     /// Publish files as the next release of a dataset
-    #[command(after_help = "Example: talanoa publish deaths.csv --dataset CHILD_DEATHS --title \"Child deaths by age\" --theme child-mortality\n\
-        Returns when it is on disk, and prints the reference. --strict refuses what is only doubtful.")]
+    #[command(
+        after_help = "Example: talanoa publish deaths.csv --dataset CHILD_DEATHS --title \"Child deaths by age\" --theme child-mortality\n\
+        Returns when it is on disk, and prints the reference. --strict refuses what is only doubtful."
+    )]
     Publish(Publish),
     /// Take a release back; everybody who received it is told
     Withdraw {
@@ -86,8 +90,10 @@ pub enum Command {
         out: PathBuf,
     },
     /// Check a folder that `get` wrote; needs no node and no network
-    #[command(after_help = "Exit 0: every file is the signed one. Without --federation or --member this proves only that the folder\n\
-        is consistent with itself: compare the ids it prints with ones you know by another way.")]
+    #[command(
+        after_help = "Exit 0: every file is the signed one. Without --federation or --member this proves only that the folder\n\
+        is consistent with itself: compare the ids it prints with ones you know by another way."
+    )]
     Verify {
         folder: PathBuf,
         #[arg(long, value_name = "ID")]
@@ -295,7 +301,9 @@ pub enum Config {
 fn lang_text(typed: &str) -> Result<(String, String), String> {
     let is_lang = |s: &str| {
         let mut parts = s.split('-');
-        let first = parts.next().is_some_and(|p| (2..=3).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_lowercase()));
+        let first = parts
+            .next()
+            .is_some_and(|p| (2..=3).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_lowercase()));
         first && parts.all(|p| (1..=8).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_alphanumeric()))
     };
     let (lang, text) = match typed.split_once('=') {
@@ -337,18 +345,41 @@ mod tests {
     #[test]
     fn every_command_of_the_manual_is_understood() {
         for line in [
-            "demo", "demo --dir x --once", "card", "serve", "fsck", "reindex", "config check",
+            "demo",
+            "demo --dir x --once",
+            "card",
+            "serve",
+            "fsck",
+            "reindex",
+            "config check",
             "init --member FJ --name Fiji --listen 127.0.0.1:1 --observer --root-out r",
-            "charter draft --out c a b", "charter show c", "charter sign c --out s", "charter merge c s t", "charter adopt c",
+            "charter draft --out c a b",
+            "charter show c",
+            "charter sign c --out s",
+            "charter merge c s t",
+            "charter adopt c",
             "publish a.csv b.csv --dataset A --title T --title fr=Titre --kind alert --licence CC0-1.0 --theme equity --strict --dry-run",
             "withdraw FJ/A@1 --reason wrong",
             "grant --to SPC --dataset all --action list --purpose research --until 2027-01-01 --key k",
             "grant --to SPC --dataset A --until 2027-01-01 --draft d",
-            "sign d --key k", "submit d", "revoke 3f2a99c0 --purge --by 2027-01-01", "deny --to SPC --dataset A",
-            "follow FJ --dataset A --dataset B --offers-only", "unfollow FJ", "get FJ/A@2 --out o", "get FJ/A --out o",
+            "sign d --key k",
+            "submit d",
+            "revoke 3f2a99c0 --purge --by 2027-01-01",
+            "deny --to SPC --dataset A",
+            "follow FJ --dataset A --dataset B --offers-only",
+            "unfollow FJ",
+            "get FJ/A@2 --out o",
+            "get FJ/A --out o",
             "verify o --federation 0000000000000000000000000000000000000000000000000000000000000000",
-            "releases --json", "catalogue", "grants", "receipts", "audit", "peers --json", "status",
-            "peers set FJ --address h:1", "peers import card",
+            "releases --json",
+            "catalogue",
+            "grants",
+            "receipts",
+            "audit",
+            "peers --json",
+            "status",
+            "peers set FJ --address h:1",
+            "peers import card",
         ] {
             let words = std::iter::once("talanoa").chain(line.split(' '));
             assert!(Cli::try_parse_from(words).is_ok(), "{line}");
@@ -358,9 +389,16 @@ mod tests {
     #[test]
     fn what_cannot_be_meant_is_refused() {
         for line in [
-            "grant --to SPC --dataset a --until 2027-01-01", "grant --to SPC --dataset A --until tomorrow",
-            "grant --to SPC --dataset A --until 2027-02-30", "publish a --dataset A", "publish --dataset A --title T",
-            "get FJ --out o", "withdraw FJ/A@1", "follow fj", "revoke x --by 2027-01-01", "verify d --member 12",
+            "grant --to SPC --dataset a --until 2027-01-01",
+            "grant --to SPC --dataset A --until tomorrow",
+            "grant --to SPC --dataset A --until 2027-02-30",
+            "publish a --dataset A",
+            "publish --dataset A --title T",
+            "get FJ --out o",
+            "withdraw FJ/A@1",
+            "follow fj",
+            "revoke x --by 2027-01-01",
+            "verify d --member 12",
             "grant --to SPC --dataset A --until 2027-01-01 --key k --draft d",
         ] {
             let words = std::iter::once("talanoa").chain(line.split(' '));

@@ -77,7 +77,9 @@ async fn ask(dir: &Path, command: Command) -> Result<(), Failure> {
         Command::Grant(typed) => node.grant(typed).await,
         Command::Submit { file } => node.submit(&file).await,
         Command::Revoke(typed) => node.revoke(typed).await,
-        Command::Deny { to, dataset } => node.deny(to.to_string(), dataset.map(|d| d.to_string()).unwrap_or_default()).await,
+        Command::Deny { to, dataset } => {
+            node.deny(to.to_string(), dataset.map(|d| d.to_string()).unwrap_or_default()).await
+        }
         Command::Follow { member, dataset, offers_only } => {
             let datasets = dataset.iter().map(ToString::to_string).collect();
             node.follow(member.to_string(), datasets, offers_only).await
@@ -91,7 +93,9 @@ async fn ask(dir: &Path, command: Command) -> Result<(), Failure> {
         Command::Audit(typed) => node.list("audit", typed.json).await,
         Command::Peers(typed) => match typed.command {
             None => node.list("peers", typed.json.json).await,
-            Some(PeersCommand::Set { member, address }) => node.set_address(member.to_string(), address).await,
+            Some(PeersCommand::Set { member, address }) => {
+                node.set_address(member.to_string(), address).await
+            }
             Some(PeersCommand::Import { card }) => node.import_card(&card).await,
         },
         Command::Status(typed) => node.status(typed.json).await,
@@ -137,5 +141,9 @@ pub async fn stop_signal() {
 fn log(filter: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(filter));
     let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(ansi)
+        .with_writer(std::io::stderr)
+        .try_init();
 }

@@ -40,7 +40,10 @@ fn refused(message: impl Into<String>) -> Failure {
 pub fn init(dir: &Path, typed: args::Init) -> Outcome {
     let kind = if typed.observer { MemberKind::Body } else { MemberKind::Country };
     if kind == MemberKind::Country && !typed.member.is_country() {
-        let message = format!("{}: a country is named by two capital letters; a regional body is --observer", typed.member);
+        let message = format!(
+            "{}: a country is named by two capital letters; a regional body is --observer",
+            typed.member
+        );
         return Err(Failure::Usage(message));
     }
     let founding = Founding {
@@ -53,7 +56,11 @@ pub fn init(dir: &Path, typed: args::Init) -> Outcome {
     };
     let home = Home::found(dir, &founding)?;
     println!("{} {}", home.card.identity.code(), home.card.identity.id());
-    eprintln!("created {}; next: talanoa card > {}.card, and send it to the others", dir.display(), home.card.identity.code());
+    eprintln!(
+        "created {}; next: talanoa card > {}.card, and send it to the others",
+        dir.display(),
+        home.card.identity.code()
+    );
     warn_of_keys(&home);
     Ok(())
 }
@@ -115,13 +122,24 @@ fn read_charter(path: &Path) -> Result<CharterFile, Failure> {
 
 pub fn charter_show(path: &Path) -> Outcome {
     let file = read_charter(path)?;
-    println!("{}\nfederation {}\nfounded    {}\n", file.charter.name, file.federation(), rfc3339(file.charter.founded_at));
+    println!(
+        "{}\nfederation {}\nfounded    {}\n",
+        file.charter.name,
+        file.federation(),
+        rfc3339(file.charter.founded_at)
+    );
     let unsigned = file.unsigned();
     for (member, card) in file.charter.members.iter().zip(&file.cards) {
         let role = if member.observer { "observer" } else { "member" };
         let signed = if unsigned.contains(&&member.code) { "not signed" } else { "signed" };
-        let address = card.endpoint.as_ref().and_then(|(e, _)| e.addresses.first().cloned()).unwrap_or_default();
-        println!("{:<6} {role:<8} {signed:<10} {}  {address}  {}", member.code, member.id.short(), card.identity.name());
+        let address =
+            card.endpoint.as_ref().and_then(|(e, _)| e.addresses.first().cloned()).unwrap_or_default();
+        println!(
+            "{:<6} {role:<8} {signed:<10} {}  {address}  {}",
+            member.code,
+            member.id.short(),
+            card.identity.name()
+        );
     }
     Ok(())
 }
@@ -165,7 +183,9 @@ pub fn charter_merge(path: &Path, signatures: &[PathBuf]) -> Outcome {
     fs::write(path, charter_text(&file))?;
     match file.unsigned().as_slice() {
         [] => eprintln!("signed by all: talanoa charter adopt {}", path.display()),
-        missing => eprintln!("still to sign: {}", missing.iter().map(|c| c.as_str()).collect::<Vec<_>>().join(", ")),
+        missing => {
+            eprintln!("still to sign: {}", missing.iter().map(|c| c.as_str()).collect::<Vec<_>>().join(", "))
+        }
     }
     Ok(())
 }
@@ -193,7 +213,9 @@ pub fn verify(folder: &Path, federation: Option<FederationId>, member: Option<Me
     let pins = Pins { federation, member };
     let found = verify_folder(folder, pins).map_err(|e| refused(e.to_string()))?;
     match pins.is_empty() {
-        true => println!("identity not checked: no --federation or --member was given that you hold from elsewhere"),
+        true => println!(
+            "identity not checked: no --federation or --member was given that you hold from elsewhere"
+        ),
         false => println!("identity checked against the id you gave"),
     }
     let release = &found.release;
@@ -230,7 +252,9 @@ pub fn fsck(dir: &Path) -> Outcome {
         }
         n => Err(Failure::Refused {
             message: format!("damaged: {n} faults"),
-            advice: Some("deploy/OPERATING.md says for each file what its loss means and how it is restored".into()),
+            advice: Some(
+                "deploy/OPERATING.md says for each file what its loss means and how it is restored".into(),
+            ),
         }),
     }
 }
@@ -253,18 +277,37 @@ pub fn config_check(dir: &Path) -> Outcome {
         }
     };
     let settings = Settings::load(dir);
-    check("config.toml", settings.as_ref().map(|s| format!("listen {}", s.listen)).map_err(ToString::to_string));
+    check(
+        "config.toml",
+        settings.as_ref().map(|s| format!("listen {}", s.listen)).map_err(ToString::to_string),
+    );
     let home = Home::open(dir);
-    check("identity", home.as_ref().map(|h| h.card.identity.code().to_string()).map_err(|e| format!("{e:#}")));
+    check(
+        "identity",
+        home.as_ref().map(|h| h.card.identity.code().to_string()).map_err(|e| format!("{e:#}")),
+    );
     if let Ok(home) = &home {
         let key = home.node_key().map_err(|e| format!("{e:#}"));
         check("node key", key.map(|k| talanoa_client::tls::fingerprint(&k.verifying_key().to_bytes())));
         let layout = home.layout();
-        let exists = |path: &Path| if path.exists() { Ok(path.display().to_string()) } else { Err(format!("{} is missing", path.display())) };
+        let exists = |path: &Path| {
+            if path.exists() {
+                Ok(path.display().to_string())
+            } else {
+                Err(format!("{} is missing", path.display()))
+            }
+        };
         check("ledger", exists(&layout.ledger()));
         check("anchor", exists(&layout.anchor_dir.join("anchor")));
         let reached = home.card.endpoint.as_ref().map(|(e, _)| e.addresses.join(", ")).unwrap_or_default();
-        check("card", if reached.is_empty() { Err("names no address: peers need `talanoa peers set`".into()) } else { Ok(reached) });
+        check(
+            "card",
+            if reached.is_empty() {
+                Err("names no address: peers need `talanoa peers set`".into())
+            } else {
+                Ok(reached)
+            },
+        );
         warn_of_keys(home);
     }
     if wrong == 0 { Ok(()) } else { Err(refused(format!("{wrong} things to mend"))) }

@@ -18,11 +18,7 @@ use tokio::{net::UnixStream, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
 
-use super::{
-    args,
-    exit::Failure,
-    render,
-};
+use super::{args, exit::Failure, render};
 use crate::keys;
 
 const DRAFT: &str = "TALANOA DRAFT";
@@ -41,18 +37,30 @@ impl Remote {
         let endpoint = Endpoint::from_static("http://node.socket");
         let connector = tower::service_fn(move |_: http::Uri| {
             let socket = socket.clone();
-            async move { Ok::<_, std::io::Error>(hyper_util::rt::TokioIo::new(UnixStream::connect(socket).await?)) }
+            async move {
+                Ok::<_, std::io::Error>(hyper_util::rt::TokioIo::new(UnixStream::connect(socket).await?))
+            }
         });
         let channel = endpoint.connect_with_connector(connector).await.map_err(|_| Failure::NotRunning)?;
-        let client = OperatorClient::new(channel).max_decoding_message_size(64 << 20).max_encoding_message_size(8 << 20);
+        let client = OperatorClient::new(channel)
+            .max_decoding_message_size(64 << 20)
+            .max_encoding_message_size(8 << 20);
         Ok(Self { client, dir: dir.to_owned() })
     }
 
     pub async fn status(&mut self, json: bool) -> Outcome {
         let status = self.client.status(wire::StatusRequest {}).await?.into_inner().json;
         let value: serde_json::Value = serde_json::from_str(&status).context("status")?;
-        if json { println!("{status}") } else { print!("{}", render::object(&value)) }
-        if value["ready"] == true { Ok(()) } else { Err(Failure::NotReady("talanoa charter adopt FILE".into())) }
+        if json {
+            println!("{status}")
+        } else {
+            print!("{}", render::object(&value))
+        }
+        if value["ready"] == true {
+            Ok(())
+        } else {
+            Err(Failure::NotReady("talanoa charter adopt FILE".into()))
+        }
     }
 
     pub async fn list(&mut self, what: &str, json: bool) -> Outcome {
@@ -131,8 +139,15 @@ impl Remote {
         };
         let draft = self.client.draft_grant(request).await?.into_inner();
         if let Some(path) = typed.draft {
-            write_new(&path, format!("{}\n\n{}", draft.summary, armour::encode(DRAFT, &draft.envelope)).as_bytes())?;
-            eprintln!("{}\nnot signed: talanoa sign {1} --key PATH, then talanoa submit {1}", draft.summary, path.display());
+            write_new(
+                &path,
+                format!("{}\n\n{}", draft.summary, armour::encode(DRAFT, &draft.envelope)).as_bytes(),
+            )?;
+            eprintln!(
+                "{}\nnot signed: talanoa sign {1} --key PATH, then talanoa submit {1}",
+                draft.summary,
+                path.display()
+            );
             return Ok(());
         }
         // Signed in this process: the node never sees the key that widens.
@@ -234,7 +249,11 @@ fn say(accepted: wire::Accepted, id: bool) -> Outcome {
 
 type Parts = mpsc::Sender<wire::PublishPart>;
 
-fn send_files(request: wire::PublishRequest, files: Vec<(String, File)>, sender: &Parts) -> std::io::Result<()> {
+fn send_files(
+    request: wire::PublishRequest,
+    files: Vec<(String, File)>,
+    sender: &Parts,
+) -> std::io::Result<()> {
     // Sending fails only when the node has answered already: its answer says why.
     let send = |part| sender.blocking_send(wire::PublishPart { part: Some(part) }).is_ok();
     if !send(publish_part::Part::Request(request)) {
@@ -281,7 +300,8 @@ fn refuse_to_overwrite(fresh: &Path, goal: &Path) -> Result<(), Failure> {
     if !goal.exists() {
         return Ok(());
     }
-    let same = goal.file_name() != Some(provenance::FILE_NAME.as_ref()) && fs::read(fresh)? == fs::read(goal)?;
+    let same =
+        goal.file_name() != Some(provenance::FILE_NAME.as_ref()) && fs::read(fresh)? == fs::read(goal)?;
     let message = format!("{} exists already: choose another --out, or move it away", goal.display());
     if same { Ok(()) } else { Err(Failure::Refused { message, advice: None }) }
 }

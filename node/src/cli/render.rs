@@ -22,10 +22,13 @@ pub fn table(what: &str, rows: &[Value]) -> String {
     let objects: Vec<&Map<String, Value>> = rows.iter().filter_map(Value::as_object).collect();
     let Some(first) = objects.first() else { return format!("{}\n", nothing(what)) };
     // Columns that say nothing in any row only make the others narrower.
-    let columns: Vec<&String> = first.keys().filter(|k| objects.iter().any(|o| !is_blank(o.get(*k)))).collect();
-    let mut lines: Vec<Vec<String>> = vec![columns.iter().map(|c| c.to_uppercase().replace('_', " ")).collect()];
+    let columns: Vec<&String> =
+        first.keys().filter(|k| objects.iter().any(|o| !is_blank(o.get(*k)))).collect();
+    let mut lines: Vec<Vec<String>> =
+        vec![columns.iter().map(|c| c.to_uppercase().replace('_', " ")).collect()];
     lines.extend(objects.iter().map(|o| columns.iter().map(|c| cell(o.get(*c))).collect()));
-    let numeric: Vec<bool> = columns.iter().map(|c| objects.iter().all(|o| matches!(o.get(*c), Some(Value::Number(_))))).collect();
+    let numeric: Vec<bool> =
+        columns.iter().map(|c| objects.iter().all(|o| matches!(o.get(*c), Some(Value::Number(_))))).collect();
     let width = |n: usize| lines.iter().map(|l| l[n].chars().count()).max().unwrap_or_default();
     let widths: Vec<usize> = (0..columns.len()).map(width).collect();
     let mut text = String::new();
@@ -82,7 +85,8 @@ mod tests {
             json!({"ref": "FJ/A@1", "bytes": 5, "id": "ab".repeat(32), "empty": null}),
             json!({"ref": "FJ/LONG@12", "bytes": 12345, "id": "cd".repeat(32), "empty": ""}),
         ];
-        let expected = "REF         BYTES  ID\nFJ/A@1          5  abababababab\nFJ/LONG@12  12345  cdcdcdcdcdcd\n";
+        let expected =
+            "REF         BYTES  ID\nFJ/A@1          5  abababababab\nFJ/LONG@12  12345  cdcdcdcdcdcd\n";
         assert_eq!(table("releases", &rows), expected);
     }
 

@@ -64,19 +64,24 @@ async fn nothing_without_consent(fj: &Actor, vu: &Actor, spc: &Actor) -> Result<
     vu.publish("WATER_SANITATION", "Basic water and sanitation in Vanuatu", "water-sanitation", VU_1).await?;
     detail("VU/WATER_SANITATION@1: Gapminder Systema Globalis, CC-BY-4.0");
     for publisher in [fj, vu] {
-        let record = Followed { member: publisher.node().me.to_bytes(), datasets: Vec::new(), offers_only: false };
+        let record =
+            Followed { member: publisher.node().me.to_bytes(), datasets: Vec::new(), offers_only: false };
         spc.node().store.commit(Batch::of(record)).await?;
     }
     let heads = || spc.node().store.view().peers.values().all(|p| p.trusted.known_size() > 0);
     until("SPC hears from both", heads).await?;
     let offered = listing::list(spc.node(), "catalogue")?.len();
     ensure!(offered == 0, "SPC was offered {offered} releases without consent");
-    checked("SPC follows both journals and sees no release: no grant, no byte, not even that a dataset exists");
+    checked(
+        "SPC follows both journals and sees no release: no grant, no byte, not even that a dataset exists",
+    );
     Ok(())
 }
 
 async fn a_grant_delivers(fj: &Actor, vu: &Actor, spc: &Actor) -> Result<()> {
-    say("Both grant SPC to read. Each grant is signed by the consent key, in another process than the node's in real life.");
+    say(
+        "Both grant SPC to read. Each grant is signed by the consent key, in another process than the node's in real life.",
+    );
     for publisher in [fj, vu] {
         grant(publisher, spc).await?;
     }
@@ -84,7 +89,12 @@ async fn a_grant_delivers(fj: &Actor, vu: &Actor, spc: &Actor) -> Result<()> {
     until("SPC holds both releases", || held(spc) == 2).await?;
     checked(&format!("SPC holds verified copies of both, {} ms later", started.elapsed().as_millis()));
     for row in listing::list(spc.node(), "catalogue")? {
-        detail(&format!("{} {} observations, {}", text(&row["ref"]), row["observations"], text(&row["period"])));
+        detail(&format!(
+            "{} {} observations, {}",
+            text(&row["ref"]),
+            row["observations"],
+            text(&row["period"])
+        ));
     }
     Ok(())
 }
@@ -97,7 +107,11 @@ async fn a_new_release_flows(fj: &Actor, spc: &Actor) -> Result<()> {
     Ok(())
 }
 
-async fn tampering_is_refused(spc: &Actor, dir: &Path, federation: talanoa_proto::id::FederationId) -> Result<()> {
+async fn tampering_is_refused(
+    spc: &Actor,
+    dir: &Path,
+    federation: talanoa_proto::id::FederationId,
+) -> Result<()> {
     say("SPC hands a copy to somebody else, who need trust nobody: the folder proves itself.");
     let folder = dir.join("handed-over");
     let reference: ReleaseRef = "FJ/CHILD_MORTALITY@2".parse()?;
@@ -106,8 +120,13 @@ async fn tampering_is_refused(spc: &Actor, dir: &Path, federation: talanoa_proto
     cast::write_folder(spc.node(), &gotten, &folder)?;
     let pins = Pins { federation: Some(federation), member: None };
     let found = verify(&folder, pins)?;
-    checked(&format!("talanoa verify: {} entry {} of {}, under grant to {}", found.member_code, found.index, found.size,
-        found.grant.as_ref().map(|(_, to)| to.as_str()).unwrap_or("nobody")));
+    checked(&format!(
+        "talanoa verify: {} entry {} of {}, under grant to {}",
+        found.member_code,
+        found.index,
+        found.size,
+        found.grant.as_ref().map(|(_, to)| to.as_str()).unwrap_or("nobody")
+    ));
     let file = folder.join(&found.files[0]);
     let original = std::fs::read(&file)?;
     let mut altered = original.clone();
@@ -116,7 +135,10 @@ async fn tampering_is_refused(spc: &Actor, dir: &Path, federation: talanoa_proto
     std::fs::write(&file, &altered)?;
     let refusal = verify(&folder, pins).err().context("an altered file was accepted")?;
     std::fs::write(&file, &original)?;
-    checked(&format!("one bit flipped: {}", refusal.to_string().split(" SHA-256").next().unwrap_or_default()));
+    checked(&format!(
+        "one bit flipped: {}",
+        refusal.to_string().split(" SHA-256").next().unwrap_or_default()
+    ));
     let other = Pins { federation: Some(talanoa_proto::id::FederationId([7; 32])), member: None };
     ensure!(verify(&folder, other).is_err(), "another federation's pin was accepted");
     checked("another federation's id: refused");
@@ -125,13 +147,15 @@ async fn tampering_is_refused(spc: &Actor, dir: &Path, federation: talanoa_proto
 
 async fn consent_is_taken_back(fj: &Actor, spc: &Actor) -> Result<()> {
     say("Fiji takes its consent back, with purge.");
-    let id = fj.node().store.view().consent.grants().map(|(id, _)| *id).next().context("a grant was given")?;
+    let id =
+        fj.node().store.view().consent.grants().map(|(id, _)| *id).next().context("a grant was given")?;
     let needle = FJ_2.lines().nth(100).context("a line of the table")?.as_bytes().to_vec();
     let spc_dir = spc.dir().to_owned();
     ensure!(cast::scan(&spc_dir, &needle)? > 0, "the scan does not find what is there");
     let revoked = consent::revoke(fj.node(), &id.to_string(), true, 0, "demonstration".into()).await?;
     detail(&format!("grant {} revoked; SPC must purge by {}", id.short(), rfc3339(revoked.purge_by)));
-    let answered = || fj.node().store.view().orders.get(&revoked.revocation).is_some_and(|o| !o.receipts.is_empty());
+    let answered =
+        || fj.node().store.view().orders.get(&revoked.revocation).is_some_and(|o| !o.receipts.is_empty());
     until("the purge receipt", answered).await?;
     ensure!(held(spc) == 1, "SPC still holds a release of Fiji");
     checked("SPC's shelf holds nothing of Fiji any more, and still what Vanuatu granted");
@@ -139,8 +163,10 @@ async fn consent_is_taken_back(fj: &Actor, spc: &Actor) -> Result<()> {
     checked("a scan of every file in SPC's directory finds no line of the table; before the purge it did");
     let rows = listing::list(fj.node(), "receipts")?;
     let receipt = rows.iter().find(|r| r["direction"] == "received").context("a receipt is listed")?;
-    checked(&format!("Fiji holds SPC's signed receipt: {} releases, {} bytes, {} exported copies named. A statement, not a proof",
-        receipt["releases"], receipt["bytes"], receipt["exceptions"]));
+    checked(&format!(
+        "Fiji holds SPC's signed receipt: {} releases, {} bytes, {} exported copies named. A statement, not a proof",
+        receipt["releases"], receipt["bytes"], receipt["exceptions"]
+    ));
     Ok(())
 }
 
@@ -202,7 +228,10 @@ async fn finish(actors: [Actor; 3]) -> Result<()> {
     for actor in actors {
         let (code, report) = actor.stop_and_judge().await?;
         ensure!(report.is_sound(), "{code}: {:?}", report.faults);
-        checked(&format!("{code}: sound ({} records, {} own entries, {} files)", report.records, report.entries, report.files));
+        checked(&format!(
+            "{code}: sound ({} records, {} own entries, {} files)",
+            report.records, report.entries, report.files
+        ));
     }
     println!("\nEvery step was checked.");
     Ok(())

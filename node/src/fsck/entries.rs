@@ -69,7 +69,14 @@ pub fn check(layout: &Layout, state: &State, report: &mut Report) {
             Ok(Record::ForeignEntry(entry)) => check_foreign(&entry, &judge, report),
             Ok(Record::ReceiptTaken(r)) => {
                 let (member, index, salt) = (r.member, r.index, r.salt);
-                let entry = ForeignEntry { member, index, salt, envelope: r.envelope, inclusion: r.inclusion, note: r.note };
+                let entry = ForeignEntry {
+                    member,
+                    index,
+                    salt,
+                    envelope: r.envelope,
+                    inclusion: r.inclusion,
+                    note: r.note,
+                };
                 check_foreign(&entry, &judge, report);
             }
             _ => {}
@@ -88,14 +95,22 @@ fn check_own(
     chains: &mut BTreeMap<DatasetId, (u64, Commitment)>,
     report: &mut Report,
 ) {
-    let wire = wire::Entry { index, salt: entry.salt.clone(), envelope: entry.envelope.clone(), inclusion: Vec::new() };
+    let wire = wire::Entry {
+        index,
+        salt: entry.salt.clone(),
+        envelope: entry.envelope.clone(),
+        inclusion: Vec::new(),
+    };
     match own.verify_object(&wire) {
         Err(error) => report.fault(format!("journal: entry {index}: {error}")),
         Ok((Declared::Release(release), commitment)) => {
             let continuity = release.continuity(commitment, chains.get(&release.dataset).copied());
             let first = release.number == 1 || chains.contains_key(&release.dataset);
             if continuity != Continuity::Continues || !first {
-                report.fault(format!("journal: entry {index}: {}@{} does not continue its dataset", release.dataset, release.number));
+                report.fault(format!(
+                    "journal: entry {index}: {}@{} does not continue its dataset",
+                    release.dataset, release.number
+                ));
             }
             chains.insert(release.dataset.clone(), (release.number, commitment));
         }
@@ -103,7 +118,11 @@ fn check_own(
     }
 }
 
-fn check_foreign(entry: &ForeignEntry, judge: &impl Fn(MemberId) -> Option<TrustedPeer>, report: &mut Report) {
+fn check_foreign(
+    entry: &ForeignEntry,
+    judge: &impl Fn(MemberId) -> Option<TrustedPeer>,
+    report: &mut Report,
+) {
     let member = MemberId::from_slice(&entry.member).ok();
     let Some((member, mut trusted)) = member.and_then(|m| Some((m, judge(m)?))) else {
         report.fault(format!("foreign entry {}: of no member", entry.index));

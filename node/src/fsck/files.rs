@@ -28,13 +28,18 @@ pub fn check(layout: &Layout, state: &State, named: &BTreeMap<Commitment, Named>
             None if commitment.is_some_and(|c| is_purged(state, &c)) => {
                 report.fault(format!("shelf/{folder}: stated as purged, and still there"));
             }
-            None => report.note(format!("shelf/{folder}: named by no record; a publication or a purge that the next start finishes")),
+            None => report.note(format!(
+                "shelf/{folder}: named by no record; a publication or a purge that the next start finishes"
+            )),
         }
     }
     for (commitment, named) in named.iter().filter(|(_, n)| n.own) {
         if !folders.contains(&commitment.to_string()) {
             let release = &named.release;
-            report.fault(format!("shelf/{commitment}: the files of {}@{} are missing", release.dataset, release.number));
+            report.fault(format!(
+                "shelf/{commitment}: the files of {}@{} are missing",
+                release.dataset, release.number
+            ));
         }
     }
 }
@@ -62,9 +67,8 @@ fn check_release(shelf: &Shelf, folder: &Path, commitment: Commitment, named: &N
         }
         check_pages_length(folder, n, shelf, &commitment, &file.chunk_root, report);
     }
-    let expected = |name: &str| {
-        (0..distributions.len()).any(|n| name == n.to_string() || name == format!("{n}.pages"))
-    };
+    let expected =
+        |name: &str| (0..distributions.len()).any(|n| name == n.to_string() || name == format!("{n}.pages"));
     for entry in std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok) {
         let name = entry.file_name().to_string_lossy().into_owned();
         if !expected(&name) {
@@ -74,10 +78,18 @@ fn check_release(shelf: &Shelf, folder: &Path, commitment: Commitment, named: &N
 }
 
 /// Bytes behind the last page are nobody's.
-fn check_pages_length(folder: &Path, n: usize, shelf: &Shelf, commitment: &Commitment, root: &[u8; 32], report: &mut Report) {
+fn check_pages_length(
+    folder: &Path,
+    n: usize,
+    shelf: &Shelf,
+    commitment: &Commitment,
+    root: &[u8; 32],
+    report: &mut Report,
+) {
     let Ok(reading) = shelf.read(commitment, n as u32, root) else { return };
     let list = reading.list();
-    let pages: u64 = (0..list.len()).filter_map(|p| list.page(p)).map(|(entries, _)| u64::from(entries) * 36).sum();
+    let pages: u64 =
+        (0..list.len()).filter_map(|p| list.page(p)).map(|(entries, _)| u64::from(entries) * 36).sum();
     let expected = 4 + list.bytes().len() as u64 + pages;
     let actual = std::fs::metadata(folder.join(format!("{n}.pages"))).map_or(0, |m| m.len());
     if actual != expected {

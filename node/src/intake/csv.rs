@@ -8,8 +8,7 @@ use super::{
     Table,
     fault::{Fault, Faults},
     guard::Guard,
-    period,
-    sdmx_csv,
+    period, sdmx_csv,
 };
 
 const COLUMNS_MAX: usize = 10_000;
@@ -103,7 +102,9 @@ fn formula_cells(line: u64, cells: &ByteRecord, faults: &mut Faults) {
         };
         if suspicious && cell.len() > 1 {
             let shown: String = text(cell).chars().take(40).collect();
-            faults.push(Fault::warning("cell.formula", format!("{shown:?} would run in a spreadsheet")).at(line));
+            faults.push(
+                Fault::warning("cell.formula", format!("{shown:?} would run in a spreadsheet")).at(line),
+            );
         }
     }
 }
@@ -140,7 +141,9 @@ struct Plain {
 
 impl Plain {
     fn new(header: &[String]) -> Self {
-        let find = |names: &[&str]| header.iter().position(|h| names.contains(&h.trim().to_ascii_lowercase().as_str()));
+        let find = |names: &[&str]| {
+            header.iter().position(|h| names.contains(&h.trim().to_ascii_lowercase().as_str()))
+        };
         Self {
             area: find(&["ref_area", "geo", "iso3", "iso2", "country", "area"]),
             time: find(&["time_period", "time", "year", "date"]),
@@ -159,10 +162,10 @@ impl Rows for Plain {
                 self.areas.insert(text(area).into_owned());
             }
         }
-        if let Some(written) = self.time.and_then(|n| cells.get(n)).map(text) {
-            if let Some(start) = period::start(&written) {
-                widen(table, &mut self.edges, &written, start);
-            }
+        if let Some(written) = self.time.and_then(|n| cells.get(n)).map(text)
+            && let Some(start) = period::start(&written)
+        {
+            widen(table, &mut self.edges, &written, start);
         }
     }
 
@@ -170,4 +173,3 @@ impl Rows for Plain {
         table.areas = self.areas.into_iter().collect();
     }
 }
-

@@ -78,7 +78,8 @@ impl Faults {
 
     /// (code, how often, message of the first), in order of code: what goes into a manifest.
     pub fn by_code(&self) -> Vec<(&'static str, u64, String)> {
-        let first = |code| self.kept.iter().find(|f| f.code == code).map(ToString::to_string).unwrap_or_default();
+        let first =
+            |code| self.kept.iter().find(|f| f.code == code).map(ToString::to_string).unwrap_or_default();
         self.counts.iter().map(|(code, count)| (*code, *count, first(*code))).collect()
     }
 

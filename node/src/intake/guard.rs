@@ -108,7 +108,8 @@ impl<R: Read> Guard<R> {
             if self.record_bytes > RECORD_BYTES_MAX {
                 let fault = match self.quoted_since {
                     Some(row) => Fault::error("csv.quote", "a quote is opened and not closed").at(row),
-                    None => Fault::error("csv.record", format!("longer than {RECORD_BYTES_MAX} bytes")).at(self.line),
+                    None => Fault::error("csv.record", format!("longer than {RECORD_BYTES_MAX} bytes"))
+                        .at(self.line),
                 };
                 return Err(self.refuse(fault));
             }

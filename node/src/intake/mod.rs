@@ -77,7 +77,9 @@ pub fn file_name(path: &Path) -> Result<String, Refused> {
     if is_plain_name(name) && name != talanoa_client::provenance::FILE_NAME {
         return Ok(name.to_owned());
     }
-    let message = format!("{name:?} cannot be a file name in a release: letters, digits, - _ . and spaces, not starting with a dot");
+    let message = format!(
+        "{name:?} cannot be a file name in a release: letters, digits, - _ . and spaces, not starting with a dot"
+    );
     Err(Refused::of(Fault::error("file.name", message)))
 }
 

@@ -53,5 +53,6 @@ fn digits(text: &str, length: usize) -> Option<u32> {
 }
 
 fn is_time(time: &str) -> bool {
-    time.bytes().all(|b| b.is_ascii_digit() || b":.Z+-".contains(&b)) && time.as_bytes().first().is_some_and(u8::is_ascii_digit)
+    time.bytes().all(|b| b.is_ascii_digit() || b":.Z+-".contains(&b))
+        && time.as_bytes().first().is_some_and(u8::is_ascii_digit)
 }

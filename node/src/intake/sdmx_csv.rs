@@ -32,7 +32,10 @@ pub fn recognise(header: &[String], faults: &mut Faults) -> Recognised {
         Recognised::NotYet
     };
     if first.starts_with("STRUCTURE;") || first.starts_with("STRUCTURE[") || first.starts_with("DATAFLOW;") {
-        return not_yet(faults, "SDMX-CSV with ';' or several values a cell is not read yet: export it with ','");
+        return not_yet(
+            faults,
+            "SDMX-CSV with ';' or several values a cell is not read yet: export it with ','",
+        );
     }
     if id(first) == "DATAFLOW" {
         return not_yet(faults, "SDMX-CSV 1.0 is not read yet: export it as SDMX-CSV 2.0");
@@ -98,15 +101,17 @@ impl Rows for SdmxCsv {
             // Other measures than OBS_VALUE: without a structure each row counts as one observation.
             None => table.observations += 1,
         }
-        if let Some(area) = self.area.map(|n| text(&cells[n])).filter(|a| !a.is_empty()) {
-            if self.areas.len() < limits::AREAS_MAX {
-                self.areas.insert(id(&area).to_owned());
-            }
+        if let Some(area) = self.area.map(|n| text(&cells[n])).filter(|a| !a.is_empty())
+            && self.areas.len() < limits::AREAS_MAX
+        {
+            self.areas.insert(id(&area).to_owned());
         }
         if let Some(written) = self.time.map(|n| text(&cells[n])).filter(|t| !t.is_empty()) {
             match period::start(id(&written)) {
                 Some(start) => widen(table, &mut self.edges, id(&written), start),
-                None => faults.push(Fault::warning("period.illegal", format!("{written:?} is no SDMX period")).at(line)),
+                None => faults.push(
+                    Fault::warning("period.illegal", format!("{written:?} is no SDMX period")).at(line),
+                ),
             }
         }
     }
@@ -137,7 +142,8 @@ impl SdmxCsv {
         if self.keys.len() == KEYS_MAX {
             if !self.keys_unchecked {
                 self.keys_unchecked = true;
-                let message = format!("more than {KEYS_MAX} rows: duplicate keys were looked for above this row only");
+                let message =
+                    format!("more than {KEYS_MAX} rows: duplicate keys were looked for above this row only");
                 faults.push(Fault::warning("key.unchecked", message).at(line));
             }
             return;
@@ -168,7 +174,9 @@ fn measure(line: u64, value: &[u8], faults: &mut Faults) {
     let shown: String = text(value).chars().take(40).collect();
     let bare = shown.trim_start_matches(['+', '-']).to_ascii_lowercase();
     if bare == "inf" || bare == "infinity" || shown.parse::<f64>().is_ok_and(|v| v.is_infinite()) {
-        faults.push(Fault::error("value.infinite", format!("{shown:?} is no number that can be published")).at(line));
+        faults.push(
+            Fault::error("value.infinite", format!("{shown:?} is no number that can be published")).at(line),
+        );
     } else {
         faults.push(Fault::warning("value.not_a_number", format!("{shown:?} is not a number")).at(line));
     }
@@ -176,7 +184,8 @@ fn measure(line: u64, value: &[u8], faults: &mut Faults) {
 
 /// `AGENCY:ID(VERSION)`
 fn is_structure_id(text: &str) -> bool {
-    let part = |s: &str| !s.is_empty() && s.chars().all(|c| c.is_ascii_alphanumeric() || "._-@$+*~".contains(c));
+    let part =
+        |s: &str| !s.is_empty() && s.chars().all(|c| c.is_ascii_alphanumeric() || "._-@$+*~".contains(c));
     let split = || {
         let (agency, rest) = text.split_once(':')?;
         let (id, version) = rest.strip_suffix(')')?.split_once('(')?;

@@ -84,7 +84,8 @@ fn a_line_without_end_and_a_million_columns_cost_no_memory() {
 fn doubtful_rows_are_named_and_kept_and_strict_refuses_them() {
     let text = sdmx("I,FJI,2019,1,A\nI,FJI,2019,2,A\nI,FJI,20X9,3,A\nI,FJI,2018,many,A\nI,FJI,2017,4,=cmd()");
     let checked = table(&text).unwrap();
-    let codes: Vec<_> = checked.warnings().by_code().into_iter().map(|(code, count, _)| (code, count)).collect();
+    let codes: Vec<_> =
+        checked.warnings().by_code().into_iter().map(|(code, count, _)| (code, count)).collect();
     let expected =
         [("cell.formula", 1), ("key.duplicate", 1), ("period.illegal", 1), ("value.not_a_number", 1)];
     assert_eq!(codes, expected);
@@ -105,7 +106,8 @@ fn sdmx_rules_are_kept() {
     assert!(refused(sdmx("I,FJI,2019,INF,A")).contains("value.infinite"));
     assert!(refused(sdmx("I,FJI,2019,1e999,A")).contains("value.infinite"));
     assert!(refused(sdmx("I,FJI,2019,1,A").replace("AP28:A(1.0.0)", "AP28")).contains("sdmx.structure"));
-    for header in ["DATAFLOW,REF_AREA\nX,Y\n", "STRUCTURE;STRUCTURE_ID;ACTION\nx;y;z\n", "STRUCTURE,X\na,b\n"] {
+    for header in ["DATAFLOW,REF_AREA\nX,Y\n", "STRUCTURE;STRUCTURE_ID;ACTION\nx;y;z\n", "STRUCTURE,X\na,b\n"]
+    {
         assert!(refused(header).contains("sdmx.unsupported"));
     }
     for value in ["1e2", "-0", "NaN", "+3", ".5", "9223372036854775808"] {
@@ -115,7 +117,17 @@ fn sdmx_rules_are_kept() {
 
 #[test]
 fn periods_begin_in_their_order() {
-    let order = ["1999", "2000-S2", "2001", "2001-02", "2001-Q2", "2001-05-06", "2001-05-06T07:00:00", "2001-M06", "2001-T3"];
+    let order = [
+        "1999",
+        "2000-S2",
+        "2001",
+        "2001-02",
+        "2001-Q2",
+        "2001-05-06",
+        "2001-05-06T07:00:00",
+        "2001-M06",
+        "2001-T3",
+    ];
     let starts: Vec<_> = order.iter().map(|p| period::start(p).unwrap()).collect();
     assert!(starts.is_sorted(), "{starts:?}");
     for bad in ["", "99", "2001-13", "2001-Q5", "2001-X1", "2001-02-32", "20011", "2001-W54", "abcd"] {

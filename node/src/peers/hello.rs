@@ -61,7 +61,10 @@ fn held_checkpoint(node: &Node, of: Option<MemberId>) -> Bytes {
 
 fn heads(node: &Node) -> Vec<IdentityHead> {
     let view = node.store.view();
-    view.members.iter().map(|(id, m)| IdentityHead { member_id: id.to_bytes(), seq: m.identity.seq() }).collect()
+    view.members
+        .iter()
+        .map(|(id, m)| IdentityHead { member_id: id.to_bytes(), seq: m.identity.seq() })
+        .collect()
 }
 
 fn own_endpoint(node: &Node) -> Bytes {
@@ -89,7 +92,9 @@ pub async fn learn(node: &Node, peer: MemberId, chains: &[IdentityChain], endpoi
     let mut batch = Batch::default();
     for chain in chains {
         let Ok(member) = MemberId::from_slice(&chain.member_id) else { continue };
-        let Some(mut identity) = node.store.view().members.get(&member).map(|m| m.identity.clone()) else { continue };
+        let Some(mut identity) = node.store.view().members.get(&member).map(|m| m.identity.clone()) else {
+            continue;
+        };
         for event in &chain.events {
             let extended = Envelope::parse(event).is_ok_and(|e| identity.extend(&e).is_ok());
             if !extended {
@@ -121,7 +126,9 @@ async fn judge_own(node: &Node, caller: MemberId, note: &Bytes) {
     }
     let own = node.store.checkpoint();
     let (ours, key) = (own.checkpoint().clone(), node.key.verifying_key());
-    let Ok(theirs) = talanoa_proto::checkpoint::SignedCheckpoint::open(note, &ours.origin, &[key]) else { return };
+    let Ok(theirs) = talanoa_proto::checkpoint::SignedCheckpoint::open(note, &ours.origin, &[key]) else {
+        return;
+    };
     let shown = theirs.checkpoint();
     let forked = shown.size > ours.size || shown.size == ours.size && shown.root != ours.root;
     if forked {

@@ -35,7 +35,10 @@ impl NodeKeeper {
 
     fn peer<T>(&self, member: MemberId, read: impl FnOnce(&Peer) -> T) -> Result<T, KeepError> {
         let view = self.node.store.view();
-        let peer = view.peers.get(&member).ok_or_else(|| KeepError::Refused("no member of our federation".into()))?;
+        let peer = view
+            .peers
+            .get(&member)
+            .ok_or_else(|| KeepError::Refused("no member of our federation".into()))?;
         Ok(read(peer))
     }
 }
@@ -74,7 +77,8 @@ impl Memory for NodeKeeper {
             };
             batch.records.push(record.into());
             if let Finding::Withheld { dataset, missing_from, seen } = finding {
-                let what = format!("journal.withheld: {dataset} {missing_from} to {} before {seen}", seen - 1);
+                let what =
+                    format!("journal.withheld: {dataset} {missing_from} to {} before {seen}", seen - 1);
                 tracing::warn!(peer = %member.short(), %what);
                 batch.records.push(Evidence { member: id.clone(), what, at: self.node.now() }.into());
             }
@@ -82,10 +86,12 @@ impl Memory for NodeKeeper {
         if !note.is_empty() {
             batch.records.push(PeerHead { member: id.clone(), note }.into());
         }
-        if let Some(c) = step.cursor {
-            if self.peer(member, |p| p.cursor)? != c {
-                batch.records.push(PeerCursor { member: id, epoch: c.epoch, step: c.step, after: c.after }.into());
-            }
+        if let Some(c) = step.cursor
+            && self.peer(member, |p| p.cursor)? != c
+        {
+            batch
+                .records
+                .push(PeerCursor { member: id, epoch: c.epoch, step: c.step, after: c.after }.into());
         }
         if !batch.records.is_empty() {
             self.node.store.commit(batch).await.map_err(keep_error)?;
@@ -105,7 +111,8 @@ impl Memory for NodeKeeper {
                 continue;
             }
             let grant = self.peer(member, |p| {
-                let reads = |id: &_| p.trusted.consent().get(id).is_some_and(|g| g.actions.contains(&Action::Read));
+                let reads =
+                    |id: &_| p.trusted.consent().get(id).is_some_and(|g| g.actions.contains(&Action::Read));
                 p.trusted.grant_for(&release).filter(reads)
             })?;
             wanted.extend(grant.map(|grant| Wanted { commitment, release, grant }));
@@ -137,7 +144,8 @@ impl Shelf for NodeKeeper {
 
     fn keep(&self, release: &Commitment, _: u32) -> Result<(), KeepError> {
         // A purge may have come while the last file was under way: what is buried does not come back.
-        let (member, _) = self.node.store.foreign_release(release).ok_or_else(|| KeepError::Refused("purged".into()))?;
+        let (member, _) =
+            self.node.store.foreign_release(release).ok_or_else(|| KeepError::Refused("purged".into()))?;
         if !self.peer(member, |p| p.offered.contains(release))? {
             self.node.store.shelf().erase(release).map_err(disk_error)?;
             return Err(KeepError::Refused("purged while it was under way".into()));

@@ -118,7 +118,15 @@ mod tests {
 
     fn anchored(write: u64) -> Anchored {
         let journal = JournalHead { epoch: 1, size: write * 2, root: [3; 32] };
-        Anchored { incarnation: 1, write, records: write, segment: 0, offset: 72 * write, chain: [2; 32], journal }
+        Anchored {
+            incarnation: 1,
+            write,
+            records: write,
+            segment: 0,
+            offset: 72 * write,
+            chain: [2; 32],
+            journal,
+        }
     }
 
     #[test]

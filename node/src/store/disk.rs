@@ -144,7 +144,8 @@ impl DiskFile {
         #[cfg(feature = "fault")]
         if let Some(part) = self.disk.fault.written_part(self.disk.operations() + 1, bytes.len()) {
             self.disk.operations.fetch_add(1, Ordering::SeqCst);
-            let done = self.file.write_all_at(&bytes[..part], offset).and_then(|()| self.disk.fault.after_part());
+            let done =
+                self.file.write_all_at(&bytes[..part], offset).and_then(|()| self.disk.fault.after_part());
             return done.map_err(|source| DiskError { operation: "write", path: self.path.clone(), source });
         }
         self.disk.run("write", &self.path, || self.file.write_all_at(bytes, offset))

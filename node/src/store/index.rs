@@ -27,12 +27,7 @@ use talanoa_proto::{
     id::{Commitment, DatasetId, MemberId, ObjectId},
 };
 
-use crate::store::{
-    StoreError,
-    ledger::Position,
-    records::Record,
-    state::State,
-};
+use crate::store::{StoreError, ledger::Position, records::Record, state::State};
 
 /// Memory for pages; the index of a million entries is a few times larger.
 const CACHE_BYTES: u64 = 8 << 20;
@@ -61,7 +56,8 @@ pub enum Shows {
 impl Index {
     /// Opens what is there; what cannot be opened is thrown away, since the ledger has it all.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
-        let open = || sled::Config::new().path(dir).cache_capacity(CACHE_BYTES).flush_every_ms(Some(500)).open();
+        let open =
+            || sled::Config::new().path(dir).cache_capacity(CACHE_BYTES).flush_every_ms(Some(500)).open();
         // sled can also panic on a damaged file: that is damage like any other.
         let db = match std::panic::catch_unwind(open) {
             Ok(Ok(db)) => db,
@@ -186,7 +182,15 @@ pub struct Changes(sled::Batch);
 
 impl Changes {
     /// What one record adds. `state` is the state *after* the record was folded in.
-    pub fn add(&mut self, seq: u64, at: Position, record: &Record, declared: Option<&Declared>, state: &State, index: &Index) {
+    pub fn add(
+        &mut self,
+        seq: u64,
+        at: Position,
+        record: &Record,
+        declared: Option<&Declared>,
+        state: &State,
+        index: &Index,
+    ) {
         match record {
             Record::OwnEntry(own) => {
                 let Some(declared) = declared else { return };
@@ -233,7 +237,9 @@ impl Changes {
     fn own(&mut self, n: u64, commitment: Commitment, declared: &Declared, state: &State, index: &Index) {
         let step = state.step;
         match declared {
-            Declared::Identity(_) | Declared::Endpoint(_) => self.step(Audience::Everyone, step, Shows::Entry(n)),
+            Declared::Identity(_) | Declared::Endpoint(_) => {
+                self.step(Audience::Everyone, step, Shows::Entry(n))
+            }
             Declared::Release(release) => {
                 let number = release.number.to_be_bytes();
                 self.put(key(b'c', &[&commitment.0]), &n.to_be_bytes());
@@ -266,7 +272,8 @@ impl Changes {
 
     /// What a denial hid is shown again: to its subject, by way of the grants that it holds.
     fn lifted(&mut self, lift: &talanoa_proto::grant::LiftDenial, state: &State) {
-        let subjects: Vec<_> = lift.denials.iter().filter_map(|id| state.consent.denial(id)).map(|d| d.subject).collect();
+        let subjects: Vec<_> =
+            lift.denials.iter().filter_map(|id| state.consent.denial(id)).map(|d| d.subject).collect();
         for (id, grant) in state.consent.grants() {
             let Grantee::Member(member) = grant.grantee else { continue };
             if subjects.iter().any(|s| s.is_none_or(|s| s == member)) {
@@ -323,4 +330,18 @@ fn digest(dataset: &DatasetId) -> [u8; 16] {
 
 fn number(bytes: &[u8]) -> Option<u64> {
     bytes.get(..8)?.try_into().ok().map(u64::from_be_bytes)
+}
+
+/// For tests (feature `fault`): turns every pointer to another thing of its kind, as a damaged index would.
+#[cfg(feature = "fault")]
+pub fn scramble(dir: &Path) {
+    let Ok(db) = sled::open(dir) else { return };
+    for tag in *b"ecds" {
+        let pairs: Vec<(sled::IVec, sled::IVec)> = db.scan_prefix([tag]).filter_map(Result::ok).collect();
+        let turned = pairs.iter().map(|(_, v)| v.clone()).cycle().skip(1);
+        for ((key, _), value) in pairs.iter().zip(turned) {
+            let _ = db.insert(key, value);
+        }
+    }
+    let _ = db.flush();
 }

@@ -29,10 +29,10 @@ use talanoa_proto::{
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-pub use open::{Layout, leaf};
 use disk::DiskError;
 use index::Index;
 use ledger::{LedgerError, LedgerReader, Position};
+pub use open::{Layout, leaf};
 use records::{Access, ForeignEntry, OwnEntry, Record};
 use shelf::Shelf;
 use state::State;
@@ -52,7 +52,9 @@ pub enum StoreError {
     Locked,
     #[error("{0} is not a node's directory: talanoa init --dir {0}")]
     NotADirectory(String),
-    #[error("the two ways of computing the journal's root differ: memory or disk is faulty. Nothing was signed; run `talanoa fsck`")]
+    #[error(
+        "the two ways of computing the journal's root differ: memory or disk is faulty. Nothing was signed; run `talanoa fsck`"
+    )]
     Roots,
     #[error("the journal in the ledger is not the one that was signed: run `talanoa fsck`")]
     Journal,

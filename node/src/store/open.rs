@@ -102,7 +102,8 @@ impl Store {
 
         let anchored = *ledger.anchored();
         let reader = tree.reader();
-        if tree.size() < anchored.journal.size || reader.root(anchored.journal.size)? != anchored.journal.root {
+        if tree.size() < anchored.journal.size || reader.root(anchored.journal.size)? != anchored.journal.root
+        {
             return Err(StoreError::Journal);
         }
         let head = JournalHead { epoch: EPOCH, size: tree.size(), root: reader.root(tree.size())? };
@@ -278,4 +279,3 @@ impl Applier<'_> {
         self.index.apply(self.changes, records)
     }
 }
-

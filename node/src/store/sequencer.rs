@@ -68,7 +68,8 @@ impl Sequencer {
         let reader = ledger.reader();
         reserve.fill();
         let sequencer = Self { inner, ledger, reader, tree, key, reserve, _lock: lock };
-        let spawned = std::thread::Builder::new().name("sequencer".into()).spawn(move || sequencer.run(queue));
+        let spawned =
+            std::thread::Builder::new().name("sequencer".into()).spawn(move || sequencer.run(queue));
         if let Err(error) = spawned {
             tracing::error!(%error, "the writing thread did not start: nothing can be committed");
         }
@@ -106,7 +107,8 @@ impl Sequencer {
             Ok(positions) => self.publish(group, positions),
             Err(StoreError::Ledger(error)) if error.is_full() => {
                 // Narrowing goes on: the reserve was kept for it.
-                let (narrowing, others): (Vec<Commit>, Vec<Commit>) = group.drain(..).partition(|j| j.batch.narrowing);
+                let (narrowing, others): (Vec<Commit>, Vec<Commit>) =
+                    group.drain(..).partition(|j| j.batch.narrowing);
                 others.into_iter().for_each(|job| answer(job, Err(StoreError::Full)));
                 if narrowing.is_empty() {
                     return true;
@@ -126,12 +128,17 @@ impl Sequencer {
         let fatal = !full && !matches!(&error, StoreError::Ledger(e) if !e.is_fatal());
         tracing::error!(%error, fatal, "commit failed");
         for job in group {
-            answer(job, Err(if full { StoreError::Full } else { StoreError::Ledger(crate::store::LedgerError::Poisoned) }));
+            answer(
+                job,
+                Err(if full {
+                    StoreError::Full
+                } else {
+                    StoreError::Ledger(crate::store::LedgerError::Poisoned)
+                }),
+            );
         }
-        if fatal {
-            if let Some(inner) = self.inner.upgrade() {
-                inner.failed.cancel();
-            }
+        if fatal && let Some(inner) = self.inner.upgrade() {
+            inner.failed.cancel();
         }
         !fatal
     }
@@ -162,7 +169,9 @@ impl Sequencer {
         let mut leaves = Vec::with_capacity(own.len());
         for at in own {
             let (kind, payload) = self.reader.read(*at).map_err(|_| StoreError::Roots)?;
-            let Ok(Record::OwnEntry(entry)) = Record::decode(kind, &payload) else { return Err(StoreError::Roots) };
+            let Ok(Record::OwnEntry(entry)) = Record::decode(kind, &payload) else {
+                return Err(StoreError::Roots);
+            };
             leaves.push(open::leaf(&entry));
         }
         let first = self.tree.size();

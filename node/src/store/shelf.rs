@@ -73,7 +73,12 @@ impl Shelf {
         Ok(())
     }
 
-    pub fn read(&self, release: &Commitment, distribution: u32, chunk_root: &[u8; 32]) -> Result<Reading, ShelfError> {
+    pub fn read(
+        &self,
+        release: &Commitment,
+        distribution: u32,
+        chunk_root: &[u8; 32],
+    ) -> Result<Reading, ShelfError> {
         let file = |name: String| match std::fs::File::open(self.folder(release).join(name)) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Err(ShelfError::Missing),
             outcome => Ok(outcome?),
@@ -202,7 +207,10 @@ impl Reading {
     }
 
     /// Every chunk in order.
-    pub fn for_each(&self, mut each: impl FnMut(VerifiedChunk) -> Result<(), ShelfError>) -> Result<(), ShelfError> {
+    pub fn for_each(
+        &self,
+        mut each: impl FnMut(VerifiedChunk) -> Result<(), ShelfError>,
+    ) -> Result<(), ShelfError> {
         let mut offset = 0;
         for page in 0..self.list.len() {
             for entry in self.page(page)? {

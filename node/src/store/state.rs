@@ -83,6 +83,8 @@ pub struct Peer {
 pub struct Follow {
     pub datasets: Vec<DatasetId>,
     pub offers_only: bool,
+    /// How often it was asked for.
+    pub asked: u64,
 }
 
 /// A purge that we owe, and how far it is.
@@ -184,7 +186,13 @@ impl State {
                 let salt = foreign.salt.as_ref().try_into().unwrap_or([0; 32]);
                 let commitment = entry::commitment(&salt, &foreign.envelope);
                 if let Some(declared) = declared {
-                    self.fold_foreign(&foreign.member, foreign.index, declared, commitment, &foreign.envelope);
+                    self.fold_foreign(
+                        &foreign.member,
+                        foreign.index,
+                        declared,
+                        commitment,
+                        &foreign.envelope,
+                    );
                 }
             }
             Record::GrantEdge(edge) => {
@@ -197,10 +205,11 @@ impl State {
                 }
             }
             Record::ReceiptTaken(taken) => {
-                if let (Some(Declared::PurgeReceipt(receipt_id, receipt)), Some(member)) = (declared, id(&taken.member)) {
-                    if let Some(order) = self.orders.get_mut(&receipt.revocation) {
-                        order.receipts.insert(member, (*receipt_id, receipt.clone()));
-                    }
+                if let (Some(Declared::PurgeReceipt(receipt_id, receipt)), Some(member)) =
+                    (declared, id(&taken.member))
+                    && let Some(order) = self.orders.get_mut(&receipt.revocation)
+                {
+                    order.receipts.insert(member, (*receipt_id, receipt.clone()));
                 }
             }
             Record::Exported(export) => {
@@ -229,7 +238,8 @@ impl State {
                 self.consent.revoke(*id, r);
                 if r.purge {
                     let (grants, receipts) = (r.grants.clone(), BTreeMap::new());
-                    let order = PurgeOrder { grants, purge_by: r.purge_by, ordered_at: r.declared_at, receipts };
+                    let order =
+                        PurgeOrder { grants, purge_by: r.purge_by, ordered_at: r.declared_at, receipts };
                     self.orders.insert(*id, order);
                 }
             }
@@ -237,7 +247,9 @@ impl State {
             Declared::LiftDenial(lift) => self.consent.lift(lift),
             Declared::PurgeReceipt(_, receipt) => {
                 let index = self.size - 1;
-                if let Some(purge) = self.peers.get_mut(&receipt.grantor).and_then(|p| p.purges.get_mut(&receipt.revocation)) {
+                if let Some(purge) =
+                    self.peers.get_mut(&receipt.grantor).and_then(|p| p.purges.get_mut(&receipt.revocation))
+                {
                     purge.receipt = Some(index);
                 }
             }
@@ -251,7 +263,14 @@ impl State {
         }
     }
 
-    fn fold_foreign(&mut self, member: &[u8], index: u64, declared: &Declared, own: Commitment, envelope: &bytes::Bytes) {
+    fn fold_foreign(
+        &mut self,
+        member: &[u8],
+        index: u64,
+        declared: &Declared,
+        own: Commitment,
+        envelope: &bytes::Bytes,
+    ) {
         let Some(member) = id(member) else { return };
         match declared {
             Declared::Identity(_) => {
@@ -317,11 +336,11 @@ impl State {
             Record::Followed(followed) => {
                 let datasets = followed.datasets.iter().filter_map(|d| d.parse().ok()).collect();
                 if let Some(peer) = id(&followed.member).and_then(|m| self.peers.get_mut(&m)) {
-                    let follow = Follow { datasets, offers_only: followed.offers_only };
-                    // A wider selection starts from the beginning: what was passed over is sent again.
-                    if peer.follow.as_ref().is_some_and(|old| old.datasets != follow.datasets) {
-                        peer.cursor = Cursor { epoch: EPOCH, step: 0, after: 0 };
-                    }
+                    // Asked again: from the beginning. What was passed over, by a narrower selection or by a
+                    // publisher whose index was damaged, is sent again; what is held is known by its commitment.
+                    let asked = peer.follow.as_ref().map_or(0, |f| f.asked) + 1;
+                    let follow = Follow { datasets, offers_only: followed.offers_only, asked };
+                    peer.cursor = Cursor { epoch: EPOCH, step: 0, after: 0 };
                     peer.follow = Some(follow);
                 }
             }
@@ -332,10 +351,13 @@ impl State {
             }
             Record::Tombstone(tombstone) => {
                 let peer = id(&tombstone.member).and_then(|m| self.peers.get_mut(&m));
-                let (Some(peer), Ok(revocation)) = (peer, ObjectId::from_slice(&tombstone.revocation)) else { return };
+                let (Some(peer), Ok(revocation)) = (peer, ObjectId::from_slice(&tombstone.revocation)) else {
+                    return;
+                };
                 let mut buried = Vec::new();
                 for b in &tombstone.releases {
-                    let (Ok(commitment), Some(at)) = (Commitment::from_slice(&b.commitment), Position::from_bytes(&b.position))
+                    let (Ok(commitment), Some(at)) =
+                        (Commitment::from_slice(&b.commitment), Position::from_bytes(&b.position))
                     else {
                         continue;
                     };
@@ -422,10 +444,11 @@ impl State {
     pub fn receipts_awaited(&self, order: &PurgeOrder) -> Vec<MemberId> {
         let mut holders: Vec<MemberId> = Vec::new();
         for id in &order.grants {
-            if let Some(Grantee::Member(member)) = self.consent.get(id).map(|g| &g.grantee) {
-                if !order.receipts.contains_key(member) && !holders.contains(member) {
-                    holders.push(*member);
-                }
+            if let Some(Grantee::Member(member)) = self.consent.get(id).map(|g| &g.grantee)
+                && !order.receipts.contains_key(member)
+                && !holders.contains(member)
+            {
+                holders.push(*member);
             }
         }
         holders

@@ -128,7 +128,10 @@ impl Ledger {
             }
             let header = Header::new(*kind, payload, self.chain);
             let offset = self.offset + pending.len() as u64;
-            positions.push((self.records, Position { segment: self.segment, offset, bytes: payload.len() as u32 }));
+            positions.push((
+                self.records,
+                Position { segment: self.segment, offset, bytes: payload.len() as u32 },
+            ));
             pending.extend_from_slice(&header.encode());
             pending.extend_from_slice(payload);
             self.chain = header.chain();
@@ -157,9 +160,10 @@ impl Ledger {
     /// The segment that a failed batch had begun stays, empty: the next roll uses it.
     fn take_back(&mut self) -> Result<(), LedgerError> {
         let later = self.dir.join(segment_name(self.segment + 1));
-        let cut = self.file.set_len(self.offset).and_then(|()| {
-            if later.exists() { self.disk.open(&later)?.set_len(0) } else { Ok(()) }
-        });
+        let cut = self
+            .file
+            .set_len(self.offset)
+            .and_then(|()| if later.exists() { self.disk.open(&later)?.set_len(0) } else { Ok(()) });
         if cut.is_err() {
             self.poisoned = true;
         }

@@ -58,7 +58,19 @@ impl Ledger {
         let anchor = Anchor::open(&disk, anchor_dir)?;
         anchor.write(&anchored)?;
         let (dir, segment_bytes_max) = (dir.to_owned(), SEGMENT_BYTES_MAX);
-        Ok(Self { disk, dir, anchor, anchored, segment, file, offset, records, chain, segment_bytes_max, poisoned: false })
+        Ok(Self {
+            disk,
+            dir,
+            anchor,
+            anchored,
+            segment,
+            file,
+            offset,
+            records,
+            chain,
+            segment_bytes_max,
+            poisoned: false,
+        })
     }
 
     /// Reads everything, hands each record to `visit`, and is ready to append.
@@ -127,7 +139,8 @@ pub fn walk(
     visit: &mut dyn FnMut(Visit<'_>) -> Result<(), LedgerError>,
 ) -> Result<Walk, LedgerError> {
     let acknowledged = anchored.map_or(0, |a| a.records);
-    let mut walk = Walk { records: 0, chain: [0; 32], segment: 0, offset: 0, broken: None, chain_at_anchor: None };
+    let mut walk =
+        Walk { records: 0, chain: [0; 32], segment: 0, offset: 0, broken: None, chain_at_anchor: None };
     let segments = segments(dir)?;
     for (n, &segment) in segments.iter().enumerate() {
         if segment as usize != n {
@@ -135,7 +148,8 @@ pub fn walk(
             break;
         }
         (walk.segment, walk.offset) = (segment, 0);
-        let mut file = std::io::BufReader::with_capacity(1 << 20, File::open(dir.join(segment_name(segment)))?);
+        let mut file =
+            std::io::BufReader::with_capacity(1 << 20, File::open(dir.join(segment_name(segment)))?);
         while walk.broken.is_none() {
             if walk.records == acknowledged {
                 walk.chain_at_anchor = Some(walk.chain);
@@ -350,6 +364,9 @@ mod tests {
     fn a_payload_has_a_greatest_size() {
         let (_home, mut ledger) = Home::new();
         assert!(ledger.append(&[(1, vec![0; PAYLOAD_BYTES_MAX])]).is_ok());
-        assert!(matches!(ledger.append(&[(1, vec![0; PAYLOAD_BYTES_MAX + 1])]), Err(LedgerError::TooLarge { .. })));
+        assert!(matches!(
+            ledger.append(&[(1, vec![0; PAYLOAD_BYTES_MAX + 1])]),
+            Err(LedgerError::TooLarge { .. })
+        ));
     }
 }
