@@ -202,44 +202,51 @@ pub fn verify_consistency(
     if old > new {
         return Err(ProofError::Sizes { old, new });
     }
-    if old == new || old == 0 {
-        let empty = proof.is_empty();
-        let right_root = if old == 0 { Ok(()) } else { same_root(new_root, *old_root) };
-        return if empty { right_root } else { Err(ProofError::Length { expected: 0, actual: proof.len() }) };
+    let expected = consistency_length(old, new);
+    if proof.len() != expected {
+        return Err(ProofError::Length { expected, actual: proof.len() });
     }
-    // When the old tree is a perfect subtree, its root opens the proof without being sent.
-    let seed = old.is_power_of_two().then_some(*old_root);
-    let mut hashes = seed.into_iter().chain(proof.iter().copied());
-    let short = |expected| ProofError::Length { expected, actual: proof.len() };
-    let Some(first) = hashes.next() else { return Err(short(1)) };
-    let (mut node, mut last) = (old - 1, new - 1);
-    while node & 1 == 1 {
-        node >>= 1;
-        last >>= 1;
+    if old == 0 {
+        return Ok(());
     }
+    // An old tree that is one perfect subtree, or all of the new tree, opens the proof without being sent.
+    let (first, rest) = match proof.split_first() {
+        Some((first, rest)) if !old.is_power_of_two() => (*first, rest),
+        _ => (*old_root, proof),
+    };
+    let (mut node, mut last) = known_subtree(old, new);
     let (mut old_hash, mut new_hash) = (first, first);
-    for hash in hashes {
-        if last == 0 {
-            return Err(short(proof.len() - 1));
-        }
+    for hash in rest {
         if node & 1 == 1 || node == last {
-            old_hash = node_hash(&hash, &old_hash);
-            new_hash = node_hash(&hash, &new_hash);
+            old_hash = node_hash(hash, &old_hash);
+            new_hash = node_hash(hash, &new_hash);
             while node & 1 == 0 && node != 0 {
                 node >>= 1;
                 last >>= 1;
             }
         } else {
-            new_hash = node_hash(&new_hash, &hash);
+            new_hash = node_hash(&new_hash, hash);
         }
         node >>= 1;
         last >>= 1;
     }
-    if last != 0 {
-        return Err(short(proof.len() + 1));
-    }
     same_root(old_root, old_hash)?;
     same_root(new_root, new_hash)
+}
+
+/// The largest perfect subtree that ends with the old tree, and the last node at its level in the new one.
+fn known_subtree(old: u64, new: u64) -> (u64, u64) {
+    let level = old.trailing_zeros();
+    ((old - 1) >> level, (new - 1) >> level)
+}
+
+/// From that subtree up it is an inclusion proof; the subtree itself is sent unless it is the old tree.
+fn consistency_length(old: u64, new: u64) -> usize {
+    if old == 0 || old == new {
+        return 0;
+    }
+    let (node, last) = known_subtree(old, new);
+    usize::from(!old.is_power_of_two()) + inclusion_length(node, last + 1)
 }
 
 fn same_root(expected: &Hash, actual: Hash) -> Result<(), ProofError> {
@@ -343,7 +350,9 @@ mod tests {
                 let mut longer = proof.clone();
                 longer.push([0; 32]);
                 assert!(verify_inclusion(index, size, leaf, &root, &longer).is_err());
-                assert!(verify_inclusion(size, size, leaf, &root, &proof).is_err());
+                for wrong in (0..=size).filter(|&wrong| wrong != index) {
+                    assert!(verify_inclusion(wrong, size, leaf, &root, &proof).is_err());
+                }
                 for n in 0..proof.len() {
                     let mut altered = proof.clone();
                     altered[n][0] ^= 1;
@@ -382,5 +391,31 @@ mod tests {
             }
         }
         assert!(verify_consistency(2, 1, &log.roots[2], &log.roots[1], &[]).is_err());
+    }
+
+    #[test]
+    fn a_proof_of_wrong_length_is_told_the_right_one() {
+        let log = log(SIZES);
+        for new in 1..=SIZES {
+            for old in 1..new {
+                let expected = consistency_proof(old, new, &mut log.read()).unwrap().len();
+                for actual in (0..12).filter(|&n| n != expected) {
+                    let (old_root, new_root) = (&log.roots[old as usize], &log.roots[new as usize]);
+                    let verdict = verify_consistency(old, new, old_root, new_root, &vec![[0; 32]; actual]);
+                    assert_eq!(verdict, Err(ProofError::Length { expected, actual }), "{old} to {new}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_largest_sizes_are_judged_without_overflow() {
+        let (end, zero) = (u64::MAX, [0; 32]);
+        for proof in [vec![], vec![zero; 63], vec![zero; 64], vec![zero; 65], vec![zero; 66]] {
+            for at in [0, 1, 1 << 63, (1 << 63) - 1, end - 1] {
+                assert!(verify_inclusion(at, end, &zero, &zero, &proof).is_err());
+                assert!(at == 0 || verify_consistency(at, end, &zero, &zero, &proof).is_err());
+            }
+        }
     }
 }
