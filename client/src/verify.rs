@@ -206,7 +206,8 @@ fn check_files(dir: &Path, release: &Release) -> Result<(), VerifyError> {
     Ok(())
 }
 
-fn digest(path: &Path) -> std::io::Result<(u64, [u8; 32])> {
+/// Bytes and SHA-256 of a file.
+pub fn digest(path: &Path) -> std::io::Result<(u64, [u8; 32])> {
     let mut file = fs::File::open(path)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 256 * 1024];

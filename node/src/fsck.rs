@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use talanoa_proto::{
     entry::Declared,
     id::Commitment,
-    merkle::{Frontier, Hash, stored_count},
+    merkle::{Frontier, Hash, leaf_hash, stored_count},
     release::Release,
 };
 
@@ -197,11 +197,11 @@ fn gather(
             return Ok(());
         }
     };
-    let declared = entries::declared(&record);
+    let declared = record.declared();
     match &record {
-        Record::OwnEntry(own) => {
+        Record::OwnEntry(_) => {
             report.entries += 1;
-            let leaf = crate::store::leaf(own);
+            let leaf = record.commitment().map_or([0; 32], |c| leaf_hash(&c.0));
             gathered.stored.extend(gathered.frontier.append(leaf));
         }
         Record::ForeignEntry(_) => report.foreign += 1,
@@ -215,7 +215,7 @@ fn gather(
         }
         _ => {}
     }
-    if let (Some(Declared::Release(release)), Some(commitment)) = (&declared, entries::commitment(&record)) {
+    if let (Some(Declared::Release(release)), Some(commitment)) = (&declared, record.commitment()) {
         let own = matches!(record, Record::OwnEntry(_));
         gathered.named.insert(commitment, Named { release: (**release).clone(), own });
     }

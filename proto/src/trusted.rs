@@ -345,3 +345,6 @@ fn hashes(raw: &[Bytes]) -> Result<Vec<Hash>, EntryError> {
     }
     raw.iter().map(|h| h.as_ref().try_into().map_err(|_| EntryError::Malformed("proof"))).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use talanoa_proto::{
-    entry::{self, Declared},
+    entry::Declared,
     id::{Commitment, DatasetId, MemberId},
     identity::Identity,
     release::Continuity,
@@ -18,25 +18,6 @@ use crate::store::{
     records::{ForeignEntry, OwnEntry, Record},
     state::{EPOCH, State},
 };
-
-pub fn declared(record: &Record) -> Option<Declared> {
-    let envelope = match record {
-        Record::OwnEntry(r) => &r.envelope,
-        Record::ForeignEntry(r) => &r.envelope,
-        Record::ReceiptTaken(r) => &r.envelope,
-        _ => return None,
-    };
-    Declared::parse(envelope).ok()
-}
-
-pub fn commitment(record: &Record) -> Option<Commitment> {
-    let (salt, envelope) = match record {
-        Record::OwnEntry(r) => (&r.salt, &r.envelope),
-        Record::ForeignEntry(r) => (&r.salt, &r.envelope),
-        _ => return None,
-    };
-    Some(entry::commitment(&salt.as_ref().try_into().ok()?, envelope))
-}
 
 /// A second walk: by now the state holds every identity as it is known at the end.
 pub fn check(layout: &Layout, state: &State, report: &mut Report) {

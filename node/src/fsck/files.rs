@@ -1,8 +1,8 @@
 //! Every file on the shelf, byte for byte against the release that names it.
 
-use std::{collections::BTreeMap, io::Read, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
-use sha2::{Digest, Sha256};
+use talanoa_client::verify::digest;
 use talanoa_proto::id::Commitment;
 
 use super::{Named, Report};
@@ -94,20 +94,5 @@ fn check_pages_length(
     let actual = std::fs::metadata(folder.join(format!("{n}.pages"))).map_or(0, |m| m.len());
     if actual != expected {
         report.fault(format!("shelf/{commitment}/{n}.pages: {actual} bytes, {expected} expected"));
-    }
-}
-
-fn digest(path: &Path) -> std::io::Result<(u64, [u8; 32])> {
-    let mut file = std::fs::File::open(path)?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 256 * 1024];
-    let mut bytes = 0;
-    loop {
-        let n = file.read(&mut buffer)?;
-        if n == 0 {
-            return Ok((bytes, hash.finalize().into()));
-        }
-        hash.update(&buffer[..n]);
-        bytes += n as u64;
     }
 }

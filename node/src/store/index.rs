@@ -22,7 +22,7 @@ use std::{fs, path::Path};
 
 use sha2::{Digest, Sha256};
 use talanoa_proto::{
-    entry::{self, Declared},
+    entry::Declared,
     grant::Grantee,
     id::{Commitment, DatasetId, MemberId, ObjectId},
 };
@@ -192,20 +192,21 @@ impl Changes {
         index: &Index,
     ) {
         match record {
-            Record::OwnEntry(own) => {
-                let Some(declared) = declared else { return };
+            Record::OwnEntry(_) => {
+                let (Some(declared), Some(commitment)) = (declared, record.commitment()) else { return };
                 let n = state.size - 1;
                 self.put(key(b'e', &[&n.to_be_bytes()]), &at.to_bytes());
-                let salt = own.salt.as_ref().try_into().unwrap_or([0; 32]);
-                self.own(n, entry::commitment(&salt, &own.envelope), declared, state, index);
+                self.own(n, commitment, declared, state, index);
             }
             Record::ForeignEntry(foreign) => {
-                let Ok(member) = MemberId::from_slice(&foreign.member) else { return };
+                let (Ok(member), Some(commitment)) =
+                    (MemberId::from_slice(&foreign.member), record.commitment())
+                else {
+                    return;
+                };
                 let number = foreign.index.to_be_bytes();
                 self.put(key(b'f', &[&member.0, &number]), &at.to_bytes());
                 if let Some(Declared::Release(release)) = declared {
-                    let salt = foreign.salt.as_ref().try_into().unwrap_or([0; 32]);
-                    let commitment = entry::commitment(&salt, &foreign.envelope);
                     self.put(key(b'k', &[&commitment.0]), &[&member.0[..], &number].concat());
                     let n = release.number.to_be_bytes();
                     self.put(key(b'h', &[&member.0, &digest(&release.dataset), &n]), &number);

@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 use disk::DiskError;
 use index::Index;
 use ledger::{LedgerError, LedgerReader, Position};
-pub use open::{Layout, leaf};
+pub use open::Layout;
 use records::{Access, ForeignEntry, OwnEntry, Record};
 use shelf::Shelf;
 use state::State;

@@ -10,7 +10,7 @@ use std::{
 use ed25519_dalek::SigningKey;
 use talanoa_proto::{
     checkpoint::{Checkpoint, SignedCheckpoint},
-    entry::{self, Declared},
+    entry::Declared,
     id::MemberId,
     merkle,
     trusted::journal_origin,
@@ -153,23 +153,6 @@ pub(super) fn checkpoint(me: MemberId, head: JournalHead, key: &SigningKey) -> S
     SignedCheckpoint::issue(Checkpoint { origin, size: head.size, root: head.root }, key)
 }
 
-/// What an own entry puts into the tree.
-pub fn leaf(own: &OwnEntry) -> merkle::Hash {
-    let salt = own.salt.as_ref().try_into().unwrap_or([0; 32]);
-    merkle::leaf_hash(&entry::commitment(&salt, &own.envelope).0)
-}
-
-/// The content of the entry that a record carries, if it carries one.
-pub(super) fn declared(record: &Record) -> Option<Declared> {
-    let envelope = match record {
-        Record::OwnEntry(r) => &r.envelope,
-        Record::ForeignEntry(r) => &r.envelope,
-        Record::ReceiptTaken(r) => &r.envelope,
-        _ => return None,
-    };
-    Declared::parse(envelope).ok()
-}
-
 /// Everything that one walk of the ledger builds.
 struct Fold<'a> {
     state: State,
@@ -202,15 +185,15 @@ impl<'a> Fold<'a> {
             }
         };
         let record = Record::decode(visit.kind, payload).map_err(|e| LedgerError::Visitor(e.to_string()))?;
-        let declared = declared(&record);
-        if let Record::OwnEntry(own) = &record {
-            self.tree.push(Some(leaf(own)))?;
+        let declared = record.declared();
+        if let Record::OwnEntry(_) = &record {
+            self.tree.push(record.commitment().map(|c| merkle::leaf_hash(&c.0)))?;
         }
         if let Record::Erase(erase) = &record {
             self.erasures.extend(Position::from_bytes(&erase.position));
         }
-        if let Some(name) = names_folder(&record, declared.as_ref()) {
-            self.unnamed.remove(&name);
+        if let (Some(Declared::Release(_)), Some(release)) = (&declared, record.commitment()) {
+            self.unnamed.remove(&release.to_string());
         }
         self.state.fold(&record, declared.as_ref());
         let added = self.applier.add(visit.number, visit.at, &record, declared.as_ref(), &self.state);
@@ -226,16 +209,6 @@ impl<'a> Fold<'a> {
         }
         Ok(())
     }
-}
-
-fn names_folder(record: &Record, declared: Option<&Declared>) -> Option<String> {
-    let Some(Declared::Release(_)) = declared else { return None };
-    let (salt, envelope) = match record {
-        Record::OwnEntry(r) => (&r.salt, &r.envelope),
-        Record::ForeignEntry(r) => (&r.salt, &r.envelope),
-        _ => return None,
-    };
-    Some(entry::commitment(&salt.as_ref().try_into().ok()?, envelope).to_string())
 }
 
 /// Brings the index up to the ledger, in bounded steps.

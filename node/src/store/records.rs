@@ -5,6 +5,10 @@
 
 use bytes::Bytes;
 use prost::Message;
+use talanoa_proto::{
+    entry::{self, Declared},
+    id::Commitment,
+};
 
 macro_rules! records {
     ($($number:literal $name:ident { $($body:tt)* })+) => {
@@ -166,4 +170,27 @@ pub struct Buried {
     pub bytes: u64,
     #[prost(bytes = "bytes", tag = "4")]
     pub position: Bytes,
+}
+
+impl Record {
+    /// Salt and envelope of the journal entry that a record carries, if it carries one.
+    fn entry(&self) -> Option<(&Bytes, &Bytes)> {
+        match self {
+            Self::OwnEntry(r) => Some((&r.salt, &r.envelope)),
+            Self::ForeignEntry(r) => Some((&r.salt, &r.envelope)),
+            Self::ReceiptTaken(r) => Some((&r.salt, &r.envelope)),
+            _ => None,
+        }
+    }
+
+    /// What that entry says.
+    pub fn declared(&self) -> Option<Declared> {
+        Declared::parse(self.entry()?.1).ok()
+    }
+
+    /// What the tree of its journal holds of it.
+    pub fn commitment(&self) -> Option<Commitment> {
+        let (salt, envelope) = self.entry()?;
+        Some(entry::commitment(&salt.as_ref().try_into().ok()?, envelope))
+    }
 }

@@ -13,7 +13,10 @@ use std::{
 };
 
 use ed25519_dalek::SigningKey;
-use talanoa_proto::entry::Declared;
+use talanoa_proto::{
+    entry::Declared,
+    merkle::{Hash, leaf_hash},
+};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::store::{
@@ -165,14 +168,13 @@ impl Sequencer {
 
     /// Path 1: the frontier in memory, from records as they were handed in and written. Path 2: what is
     /// read back from ledger and tree. A bit that flips between the two is caught before it is signed.
-    fn grow(&mut self, own: &[Position]) -> Result<talanoa_proto::merkle::Hash, StoreError> {
+    fn grow(&mut self, own: &[Position]) -> Result<Hash, StoreError> {
         let mut leaves = Vec::with_capacity(own.len());
         for at in own {
             let (kind, payload) = self.reader.read(*at).map_err(|_| StoreError::Roots)?;
-            let Ok(Record::OwnEntry(entry)) = Record::decode(kind, &payload) else {
-                return Err(StoreError::Roots);
-            };
-            leaves.push(open::leaf(&entry));
+            let commitment =
+                Record::decode(kind, &payload).ok().and_then(|r| r.commitment()).ok_or(StoreError::Roots)?;
+            leaves.push(leaf_hash(&commitment.0));
         }
         let first = self.tree.size();
         let root = self.tree.append(&leaves)?;
@@ -199,7 +201,7 @@ impl Sequencer {
             for job in &group {
                 let mut first = None;
                 for (record, (number, at)) in job.batch.records.iter().zip(positions.by_ref()) {
-                    let declared = open::declared(record);
+                    let declared = record.declared();
                     state.fold(record, declared.as_ref());
                     if matches!(record, Record::OwnEntry(_)) {
                         first = first.or(Some(state.size - 1));

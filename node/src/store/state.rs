@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use talanoa_proto::{
     charter::{CharterFile, verify_endpoint},
     consent::ConsentState,
-    entry::{self, Declared},
+    entry::Declared,
     envelope::Envelope,
     grant::{Grantee, PurgeReceipt},
     id::{Commitment, DatasetId, FederationId, MemberCode, MemberId, ObjectId},
@@ -177,15 +177,12 @@ impl State {
             Record::OwnEntry(own) => {
                 self.size += 1;
                 self.step += 1;
-                let salt = own.salt.as_ref().try_into().unwrap_or([0; 32]);
-                if let Some(declared) = declared {
-                    self.fold_own(declared, entry::commitment(&salt, &own.envelope), &own.envelope);
+                if let (Some(declared), Some(commitment)) = (declared, record.commitment()) {
+                    self.fold_own(declared, commitment, &own.envelope);
                 }
             }
             Record::ForeignEntry(foreign) => {
-                let salt = foreign.salt.as_ref().try_into().unwrap_or([0; 32]);
-                let commitment = entry::commitment(&salt, &foreign.envelope);
-                if let Some(declared) = declared {
+                if let (Some(declared), Some(commitment)) = (declared, record.commitment()) {
                     self.fold_foreign(
                         &foreign.member,
                         foreign.index,
