@@ -378,3 +378,6 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, PeerError> {
     tokio::task::spawn_blocking(work).await.map_err(|e| KeepError::Damaged(e.to_string()))?
 }
+
+#[cfg(test)]
+mod tests;

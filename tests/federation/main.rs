@@ -7,6 +7,7 @@ mod bad_input;
 mod crash;
 mod feed_work;
 mod house_rules;
+mod library;
 mod purge;
 mod story;
 mod tamper;

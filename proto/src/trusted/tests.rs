@@ -78,7 +78,8 @@ impl Publisher {
 
     fn head_at(&self, from_size: u64, size: u64) -> wire::Head {
         let (stored, root) = self.stored(size);
-        let proof = merkle::consistency_proof(from_size, size, &mut |p| Ok::<_, ()>(stored[p as usize])).unwrap();
+        let proof =
+            merkle::consistency_proof(from_size, size, &mut |p| Ok::<_, ()>(stored[p as usize])).unwrap();
         let origin = journal_origin(&self.identity.id(), 1);
         let signed = SignedCheckpoint::issue(Checkpoint { origin, size, root }, &self.node);
         wire::Head {
@@ -225,7 +226,10 @@ fn a_release_that_contradicts_the_one_before_is_refused() {
     let other_first = Envelope::seal(&Release { published_at: 1, ..fj.release(1, None) }, &fj.node);
     assert!(matches!(fj.judge(&mut reader, &other_first), Err(EntryError::Contradiction { number: 1, .. })));
     let wrong_previous = Envelope::seal(&fj.release(2, Some(Commitment([5; 32]))), &fj.node);
-    assert!(matches!(fj.judge(&mut reader, &wrong_previous), Err(EntryError::Contradiction { number: 2, .. })));
+    assert!(matches!(
+        fj.judge(&mut reader, &wrong_previous),
+        Err(EntryError::Contradiction { number: 2, .. })
+    ));
 }
 
 /// Every kind of object, signed by every kind of key: accepted exactly where the table of section 3 says so.
@@ -285,13 +289,17 @@ fn a_rolled_back_or_forked_journal_is_refused_with_both_heads() {
 
     let mut other = Publisher::new(10);
     for number in 1..=3 {
-        let envelope = Envelope::seal(&other.release(number, (number > 1).then_some(Commitment([1; 32]))), &other.node);
+        let envelope =
+            Envelope::seal(&other.release(number, (number > 1).then_some(Commitment([1; 32]))), &other.node);
         other.journal(&envelope);
     }
     let forked = reader.advance(&other.head_at(2, 2));
     assert!(matches!(forked, Err(EntryError::Fork { size: 2, .. })), "{forked:?}");
     assert_eq!(forked.unwrap_err().code(), Code::JournalFork);
-    assert!(matches!(reader.advance(&other.head_at(2, 3)), Err(EntryError::Proof(_))), "does not extend ours");
+    assert!(
+        matches!(reader.advance(&other.head_at(2, 3)), Err(EntryError::Proof(_))),
+        "does not extend ours"
+    );
     assert_eq!(reader.known_size(), 2, "nothing of it is taken");
 }
 
