@@ -219,7 +219,7 @@ fn gather(
         let own = matches!(record, Record::OwnEntry(_));
         gathered.named.insert(commitment, Named { release: (**release).clone(), own });
     }
-    state.fold(&record, declared.as_ref());
+    state.fold(&record, visit.at, declared.as_ref());
     Ok(())
 }
 

@@ -214,8 +214,10 @@ fn received_grant_state(peer: &Peer, id: &ObjectId, grant: &Grant, now: u64) -> 
     }
     match peer.purges.values().find(|p| p.grants.contains(id)) {
         None => "revoked".into(),
-        Some(purge) if purge.delivered => "revoked, purged, receipt delivered".into(),
-        Some(purge) if purge.receipt.is_some() => "revoked, purged, receipt under way".into(),
+        Some(p) if p.complete && p.receipts.values().all(|done| *done) => {
+            "revoked, purged, receipt delivered".into()
+        }
+        Some(p) if p.complete => "revoked, purged, receipt under way".into(),
         Some(_) => "revoked, purge under way".into(),
     }
 }
@@ -239,7 +241,7 @@ fn receipts(node: &Node) -> Vec<Value> {
             .peers
             .iter()
             .flat_map(|(m, p)| {
-                p.purges.values().filter_map(|purge| Some((*m, purge.receipt?, purge.delivered)))
+                p.purges.values().flat_map(|purge| &purge.receipts).map(|(index, done)| (*m, *index, *done))
             })
             .collect();
         (own, view.orders.clone())
@@ -251,8 +253,11 @@ fn receipts(node: &Node) -> Vec<Value> {
         rows.push(receipt_row(node, id, "given", &member, receipt, state.into()));
     }
     for (revocation, order) in orders {
-        for (holder, (id, receipt)) in &order.receipts {
-            rows.push(receipt_row(node, id, "received", holder, receipt, "taken".into()));
+        for (holder, taken) in &order.receipts {
+            for (id, receipt) in taken {
+                let state = if receipt.more { "taken, more to come" } else { "taken" };
+                rows.push(receipt_row(node, id, "received", holder, receipt, state.into()));
+            }
         }
         let view = node.store.view();
         for holder in view.receipts_awaited(&order) {

@@ -18,6 +18,7 @@ use talanoa_proto::{
     id::{Commitment, MemberId, ObjectId},
     limits, merkle, wire,
 };
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
@@ -29,7 +30,7 @@ use crate::{
     store::{
         Batch,
         records::{Buried, Erase, ReceiptDelivered, ReceiptTaken, Tombstone},
-        state::{Grave, Purge},
+        state::{Grave, Offer, Purge},
     },
 };
 
@@ -38,38 +39,51 @@ const DELIVERY_PAUSE_MAX: Duration = Duration::from_secs(300);
 /// Does what is owed, whenever the ledger says that something is, until `stop`.
 pub async fn run(node: Arc<Node>, stop: CancellationToken) {
     let mut changed = node.store.watch();
-    let mut pauses: BTreeMap<MemberId, Duration> = BTreeMap::new();
+    let mut waits: BTreeMap<MemberId, Wait> = BTreeMap::new();
     loop {
         if let Err(problem) = purge_all(&node).await {
             tracing::error!(%problem, "purge not finished; it is tried again");
         }
-        let failed = deliver_all(&node, &mut pauses).await;
-        let pause = failed.unwrap_or(Duration::from_secs(3600));
+        deliver_all(&node, &mut waits).await;
+        let next =
+            waits.values().map(|w| w.until).min().unwrap_or_else(|| Instant::now() + DELIVERY_PAUSE_MAX);
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep_until(next) => {}
             outcome = changed.changed() => if outcome.is_err() { return },
         }
     }
 }
 
-async fn purge_all(node: &Node) -> Result<(), Problem> {
-    let open: Vec<(MemberId, ObjectId, Purge)> = {
-        let view = node.store.view();
-        let owed = |(member, peer): (&MemberId, &crate::store::state::Peer)| {
-            let member = *member;
-            let open = peer.purges.iter().filter(|(_, p)| p.receipt.is_none());
-            open.map(move |(id, purge)| (member, *id, purge.clone())).collect::<Vec<_>>()
-        };
-        view.peers.iter().flat_map(owed).collect()
-    };
-    for (member, revocation, purge) in open {
-        purge_one(node, member, revocation, purge).await?;
-    }
-    Ok(())
+/// An origin that was not reached is left alone for a while, whatever else happens here.
+struct Wait {
+    pause: Duration,
+    until: Instant,
 }
 
-async fn purge_one(node: &Node, member: MemberId, revocation: ObjectId, purge: Purge) -> Result<(), Problem> {
+async fn purge_all(node: &Node) -> Result<(), Problem> {
+    loop {
+        let open: Option<(MemberId, ObjectId, Purge)> = {
+            let view = node.store.view();
+            view.peers.iter().find_map(|(member, peer)| {
+                let open = peer.purges.iter().find(|(_, p)| !p.complete);
+                open.map(|(id, purge)| (*member, *id, purge.clone()))
+            })
+        };
+        match open {
+            Some((member, revocation, purge)) => purge_round(node, member, revocation, purge).await?,
+            None => return Ok(()),
+        }
+    }
+}
+
+/// As much as one receipt can name; the next round takes what is left.
+async fn purge_round(
+    node: &Node,
+    member: MemberId,
+    revocation: ObjectId,
+    purge: Purge,
+) -> Result<(), Problem> {
     let origin = node.origin()?;
     let buried = match purge.buried {
         Some(buried) => buried,
@@ -89,11 +103,25 @@ async fn purge_one(node: &Node, member: MemberId, revocation: ObjectId, purge: P
         releases: buried.iter().map(|g| (g.commitment, g.bytes)).collect(),
         exceptions,
         completed_at: node.now(),
+        more: !uncovered(node, member).is_empty(),
     };
     let (entry, _) = own_entry(&Envelope::seal(&receipt, &node.key))?;
     node.store.commit(Batch { narrowing: true, ..Batch::of(entry) }).await?;
     tracing::info!(revocation = %revocation.short(), releases = buried.len(), "purged; the receipt is journaled");
     Ok(())
+}
+
+/// Offers of that member that no live grant covers any more. Read from the ledger by what the state holds:
+/// an index that lost something must not leave it on the disk.
+fn uncovered(node: &Node, member: MemberId) -> Vec<(Commitment, Offer)> {
+    let offered = node.store.view().peers.get(&member).map(|p| p.offered.clone()).unwrap_or_default();
+    let covered = |offer: &Offer| {
+        let Some(Declared::Release(release)) = node.store.record(offer.at).and_then(|r| r.declared()) else {
+            return false; // a manifest that cannot be read keeps nothing
+        };
+        node.store.view().peers.get(&member).is_some_and(|p| p.trusted.grant_for(&release).is_some())
+    };
+    offered.into_iter().filter(|(_, offer)| !covered(offer)).collect()
 }
 
 /// Names what goes, durably, before anything goes. From here on no road leads back for it.
@@ -103,18 +131,15 @@ async fn bury(
     revocation: ObjectId,
     grants: &[ObjectId],
 ) -> Result<Vec<Grave>, Problem> {
-    let mut buried = Vec::new();
-    for index in node.store.index().foreign_releases(&member) {
-        let Some((held, at)) = node.store.foreign_entry_at(&member, index) else { continue };
-        let Some(release) = held.release() else { continue };
-        let live = node.store.view().peers.get(&member).and_then(|p| p.trusted.grant_for(release));
-        if live.is_none() {
-            let (commitment, bytes) = (held.commitment, node.store.shelf().bytes(&held.commitment));
-            buried.push(Grave { commitment, index, bytes, at });
-        }
-    }
-    buried.sort();
-    buried.truncate(limits::RELEASES_PER_RECEIPT_MAX);
+    let uncovered = uncovered(node, member).into_iter().take(limits::RELEASES_PER_RECEIPT_MAX);
+    let buried: Vec<Grave> = uncovered
+        .map(|(commitment, Offer { index, at })| Grave {
+            commitment,
+            index,
+            bytes: node.store.shelf().bytes(&commitment),
+            at,
+        })
+        .collect();
     let grave = |g: &Grave| Buried {
         commitment: g.commitment.to_bytes(),
         index: g.index,
@@ -159,25 +184,28 @@ fn exceptions(node: &Node, buried: &[Grave]) -> Vec<PurgeException> {
     exceptions
 }
 
-/// Brings receipts to their origins until they are acknowledged. Returns when to try the rest again.
-async fn deliver_all(node: &Node, pauses: &mut BTreeMap<MemberId, Duration>) -> Option<Duration> {
+/// Brings receipts to their origins until they are acknowledged.
+async fn deliver_all(node: &Node, waits: &mut BTreeMap<MemberId, Wait>) {
     let owed = node.store.view().receipts_owed();
+    waits.retain(|member, _| owed.iter().any(|(m, _)| m == member));
     for (member, index) in owed {
+        if waits.get(&member).is_some_and(|w| Instant::now() < w.until) {
+            continue;
+        }
         match deliver(node, member, index).await {
             Ok(()) => {
-                pauses.remove(&member);
+                waits.remove(&member);
                 let delivered = ReceiptDelivered { index, at: node.now() };
                 let _ = node.store.commit(Batch::of(delivered)).await;
             }
             Err(error) => {
-                let pause = pauses.entry(member).or_insert(Duration::from_millis(250));
-                *pause = (*pause * 2).min(DELIVERY_PAUSE_MAX);
+                let before = waits.get(&member).map_or(Duration::from_millis(250), |w| w.pause);
+                let pause = (before * 2).min(DELIVERY_PAUSE_MAX);
+                waits.insert(member, Wait { pause, until: Instant::now() + pause });
                 tracing::info!(peer = %member.short(), %error, "receipt not delivered yet");
             }
         }
     }
-    pauses.retain(|member, _| node.store.view().receipts_owed().iter().any(|(m, _)| m == member));
-    pauses.values().min().copied()
 }
 
 async fn deliver(node: &Node, member: MemberId, index: u64) -> Result<(), PeerError> {
@@ -231,8 +259,10 @@ pub async fn take(node: &Node, caller: MemberId, request: wire::DeliverRequest) 
         return Err(bad("not a purge receipt"));
     };
     check_receipt(node, caller, receipt).map_err(bad)?;
-    let known =
-        node.store.view().orders.get(&receipt.revocation).is_some_and(|o| o.receipts.contains_key(&caller));
+    let id = Envelope::parse(&entry.envelope).map_err(Problem::from)?.id();
+    let known = node.store.view().orders.get(&receipt.revocation).is_some_and(|order| {
+        order.receipts.get(&caller).is_some_and(|taken| taken.iter().any(|(taken, _)| *taken == id))
+    });
     if known {
         return Ok(()); // delivered before, and the acknowledgement was lost
     }
@@ -261,8 +291,10 @@ fn check_receipt(node: &Node, caller: MemberId, receipt: &PurgeReceipt) -> Resul
     if !order.grants.iter().any(theirs) {
         return Err("the revoked grants were not given to this member");
     }
+    let earlier = order.receipts.get(&caller).into_iter().flatten().flat_map(|(_, r)| &r.releases);
+    let mut named: Vec<Commitment> = earlier.map(|(c, _)| *c).collect();
     drop(view);
-    let named: Vec<Commitment> = receipt.releases.iter().map(|(c, _)| *c).collect();
+    named.extend(receipt.releases.iter().map(|(c, _)| *c));
     if named.iter().any(|c| node.store.own_release(c).is_none()) {
         return Err("the receipt names a release that was never published here");
     }
@@ -271,7 +303,8 @@ fn check_receipt(node: &Node, caller: MemberId, receipt: &PurgeReceipt) -> Resul
             return Err("the receipt names files that were never delivered to this member");
         }
     }
-    if delivered_under(node, caller, &order_grants(receipt)).any(|c| !named.contains(&c)) {
+    // Judged with the last receipt, over all of them.
+    if !receipt.more && delivered_under(node, caller, &order_grants(receipt)).any(|c| !named.contains(&c)) {
         return Err("the receipt leaves out a release that was delivered under the revoked grant");
     }
     Ok(())

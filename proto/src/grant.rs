@@ -105,6 +105,8 @@ pub struct PurgeReceipt {
     pub releases: Vec<(Commitment, u64)>,
     pub exceptions: Vec<PurgeException>,
     pub completed_at: u64,
+    /// Further receipts for this revocation follow: one names only so many releases.
+    pub more: bool,
 }
 
 /// A copy that the holder's node knows of and could not erase.
@@ -438,6 +440,7 @@ impl Object for PurgeReceipt {
             releases,
             exceptions,
             completed_at: wire.completed_at,
+            more: wire.more,
         })
     }
 
@@ -459,6 +462,7 @@ impl Object for PurgeReceipt {
             releases: self.releases.iter().map(purged).collect(),
             exceptions: self.exceptions.iter().map(exception).collect(),
             completed_at: self.completed_at,
+            more: self.more,
             extensions: Vec::new(),
         }
     }

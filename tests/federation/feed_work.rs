@@ -28,18 +28,8 @@ const VISIBLE: u64 = 3;
 async fn visited_with(entries: u64) -> u64 {
     let root = tempfile::tempdir().unwrap();
     let [fj, spc] = free_ports::<2>();
-    let found = |code: &str, kind, port: u16| {
-        let founding = Founding {
-            code: code.parse().unwrap(),
-            name: code.into(),
-            kind,
-            listen: Some(format!("127.0.0.1:{port}")),
-            root_out: None,
-            now: SystemClock.now(),
-        };
-        Home::found(&root.path().join(code), &founding).unwrap()
-    };
-    let homes = [found("FJ", MemberKind::Country, fj), found("SPC", MemberKind::Body, spc)];
+    let homes =
+        [found(root.path(), "FJ", MemberKind::Country, fj), found(root.path(), "SPC", MemberKind::Body, spc)];
     homes[0].adopt(&charter(&homes)).await.unwrap();
     let app = App::start(&homes[0], Arc::new(SystemClock)).await.unwrap();
     let node = &app.node;
@@ -84,7 +74,19 @@ async fn a_catch_up_visits_what_the_reader_may_see_whatever_the_journal_holds() 
     assert_eq!(small, large);
 }
 
-fn release(origin: Origin, dataset: &str) -> Release {
+pub fn found(root: &std::path::Path, code: &str, kind: MemberKind, port: u16) -> Home {
+    let founding = Founding {
+        code: code.parse().unwrap(),
+        name: code.into(),
+        kind,
+        listen: Some(format!("127.0.0.1:{port}")),
+        root_out: None,
+        now: SystemClock.now(),
+    };
+    Home::found(&root.join(code), &founding).unwrap()
+}
+
+pub fn release(origin: Origin, dataset: &str) -> Release {
     Release {
         origin,
         dataset: dataset.parse().unwrap(),
@@ -130,7 +132,7 @@ fn grant(origin: Origin, to: talanoa_proto::id::MemberId, now: u64) -> Grant {
     }
 }
 
-fn charter(homes: &[Home]) -> CharterFile {
+pub fn charter(homes: &[Home]) -> CharterFile {
     let member = |h: &Home| CharterMember {
         code: h.card.identity.code().clone(),
         id: h.card.identity.id(),

@@ -1,6 +1,12 @@
 //! The client library by itself: an application follows a node with a member's key and keeps a folder.
 
-use std::{fs, sync::Arc};
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use talanoa_client::{
     directory::Directory,
@@ -8,15 +14,30 @@ use talanoa_client::{
     verify::{Pins, verify},
 };
 use talanoa_node::home::Home;
-use talanoa_proto::{charter::CharterFile, id::Commitment, wire::HelloRequest};
+use talanoa_proto::{
+    charter::CharterFile,
+    id::Commitment,
+    wire::{Cursor, HelloRequest},
+};
 use talanoa_tests::{Member, federation, scan, table, wait_for};
 use tokio::sync::Notify;
 
-struct CaughtUp(Notify);
+/// Told when everything that the feed's newest step offered is held.
+#[derive(Default)]
+struct CaughtUp {
+    stepped: AtomicBool,
+    done: Notify,
+}
 
 impl Watcher for CaughtUp {
+    fn stepped(&self, _: &Cursor) {
+        self.stepped.store(true, Ordering::SeqCst);
+    }
+
     fn caught_up(&self) {
-        self.0.notify_one();
+        if self.stepped.load(Ordering::SeqCst) {
+            self.done.notify_one();
+        }
     }
 }
 
@@ -48,12 +69,11 @@ impl Application {
         let target = Target::new(peer.id(), &self.address, peer.node_keys_at(self.now()));
         let federation_id = self.charter.federation().to_bytes();
         let hello = HelloRequest { protocol: 1, federation_id, ..HelloRequest::default() };
-        let (key, watcher) = (self.spc.node_key().unwrap(), CaughtUp(Notify::new()));
-        // Twice: the first may come before the feed's first step.
+        let (key, watcher) = (self.spc.node_key().unwrap(), CaughtUp::default());
         let following = follow(&target, &key, hello, Arc::clone(&directory), &watcher);
         tokio::select! {
             ended = following => panic!("{ended:?}"),
-            () = async { watcher.0.notified().await; watcher.0.notified().await } => {}
+            () = watcher.done.notified() => {}
         }
         directory
     }

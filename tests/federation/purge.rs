@@ -1,8 +1,19 @@
 //! After a purge nothing is left, and the scan that says so can find what is left.
 
-use std::fs;
+use std::{fs, sync::Arc, time::Duration};
 
-use talanoa_tests::{federation, scan, table, wait_for};
+use talanoa_node::{
+    app::App,
+    clock::SystemClock,
+    consent::{self, GrantRequest},
+    keys,
+    node::own_entry,
+    store::{Batch, records::Followed},
+};
+use talanoa_proto::{envelope::Envelope, identity::MemberKind, limits};
+use talanoa_tests::{federation, free_ports, scan, table, wait_for};
+
+use crate::feed_work::{charter, found, release};
 
 #[test]
 fn after_a_purge_no_file_of_the_reader_holds_a_byte_of_it() {
@@ -63,4 +74,66 @@ fn a_receipt_is_delivered_when_the_origin_is_back() {
     });
     fj.judge();
     spc.judge();
+}
+
+/// One receipt names only so many releases: the rest follows in further ones, and the last is judged over all.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purge_of_more_than_one_receipt_can_name_takes_several_rounds() {
+    let root = tempfile::tempdir().unwrap();
+    let [fj_port, spc_port] = free_ports();
+    let homes = [
+        found(root.path(), "FJ", MemberKind::Country, fj_port),
+        found(root.path(), "SPC", MemberKind::Body, spc_port),
+    ];
+    let charter = charter(&homes);
+    let mut apps = Vec::new();
+    for home in &homes {
+        home.adopt(&charter).await.unwrap();
+        apps.push(App::start(home, Arc::new(SystemClock)).await.unwrap());
+    }
+    let (fj, spc) = (Arc::clone(&apps[0].node), Arc::clone(&apps[1].node));
+    let count = limits::RELEASES_PER_RECEIPT_MAX + 1;
+    let mut batch = Batch::default();
+    for n in 0..count {
+        let envelope = Envelope::seal(&release(fj.origin().unwrap(), &format!("D{n}")), &fj.key);
+        batch.records.push(own_entry(&envelope).unwrap().0.into());
+    }
+    fj.store.commit(batch).await.unwrap();
+    let record = Followed { member: fj.me.to_bytes(), datasets: Vec::new(), offers_only: true };
+    spc.store.commit(Batch::of(record)).await.unwrap();
+    let request = GrantRequest {
+        to: spc.me,
+        dataset: None,
+        actions: Vec::new(),
+        purposes: Vec::new(),
+        not_after: fj.now() + 1000,
+    };
+    let (mut grant, _) = consent::draft(&fj, request).unwrap();
+    grant.add_signature(&keys::load(&homes[0].key_path("consent")).unwrap());
+    let (id, _) = consent::submit(&fj, grant).await.unwrap();
+    let offered = || spc.store.view().peers[&fj.me].offered.len();
+    until(|| offered() == count).await;
+
+    let revoked = consent::revoke(&fj, &id.to_string(), true, 0, String::new()).await.unwrap();
+    until(|| fj.store.view().orders[&revoked.revocation].is_answered_by(&spc.me)).await;
+    assert_eq!(offered(), 0);
+    let named: Vec<usize> = fj.store.view().orders[&revoked.revocation].receipts[&spc.me]
+        .iter()
+        .map(|(_, receipt)| receipt.releases.len())
+        .collect();
+    assert_eq!(named, [limits::RELEASES_PER_RECEIPT_MAX, 1]);
+    for app in apps {
+        app.stop().await;
+    }
+    let report = talanoa_node::fsck::fsck(&homes[1]);
+    assert!(report.is_sound(), "{:?}", report.faults);
+}
+
+async fn until(mut holds: impl FnMut() -> bool) {
+    let waiting = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("it comes to hold");
 }

@@ -188,7 +188,7 @@ async fn grant(from: &Actor, to: &Actor) -> Result<()> {
 /// Releases of others that lie on the shelf.
 fn held(actor: &Actor) -> usize {
     let store = &actor.node().store;
-    let offered: Vec<_> = store.view().peers.values().flat_map(|p| p.offered.iter().copied()).collect();
+    let offered: Vec<_> = store.view().peers.values().flat_map(|p| p.offered.keys().copied()).collect();
     offered.iter().filter(|c| store.shelf().holds(c)).count()
 }
 

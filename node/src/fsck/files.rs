@@ -46,8 +46,7 @@ pub fn check(layout: &Layout, state: &State, named: &BTreeMap<Commitment, Named>
 
 /// Buried, and its deletion stated in a receipt.
 fn is_purged(state: &State, release: &Commitment) -> bool {
-    let stated = state.peers.values().flat_map(|p| p.purges.values()).filter(|p| p.receipt.is_some());
-    stated.filter_map(|p| p.buried.as_ref()).flatten().any(|grave| grave.commitment == *release)
+    state.peers.values().flat_map(|p| p.purges.values()).any(|p| p.stated.contains(release))
 }
 
 fn check_release(shelf: &Shelf, folder: &Path, commitment: Commitment, named: &Named, report: &mut Report) {

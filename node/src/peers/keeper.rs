@@ -104,7 +104,7 @@ impl Memory for NodeKeeper {
             self.peer(member, |p| (p.offered.clone(), p.follow.clone().unwrap_or_default().datasets))?;
         let shelf = self.node.store.shelf();
         let mut wanted = Vec::new();
-        for commitment in offered.into_iter().filter(|c| !shelf.holds(c)) {
+        for (commitment, _) in offered.into_iter().filter(|(c, _)| !shelf.holds(c)) {
             let Some((_, held)) = self.node.store.foreign_release(&commitment) else { continue };
             let Some(release) = held.release().cloned() else { continue };
             if !selected.is_empty() && !selected.contains(&release.dataset) {
@@ -146,7 +146,7 @@ impl Shelf for NodeKeeper {
         // A purge may have come while the last file was under way: what is buried does not come back.
         let (member, _) =
             self.node.store.foreign_release(release).ok_or_else(|| KeepError::Refused("purged".into()))?;
-        if !self.peer(member, |p| p.offered.contains(release))? {
+        if !self.peer(member, |p| p.offered.contains_key(release))? {
             self.node.store.shelf().erase(release).map_err(disk_error)?;
             return Err(KeepError::Refused("purged while it was under way".into()));
         }

@@ -196,7 +196,7 @@ impl Reserve {
 
     /// Made anew when there is room again. Failing to is no fault: the disk is full, and says so elsewhere.
     pub fn fill(&self) -> bool {
-        if fs::metadata(&self.path).is_ok_and(|m| m.len() >= RESERVE_BYTES as u64) {
+        if self.is_filled() {
             return true;
         }
         let filled = self.disk.open(&self.path).and_then(|file| {
@@ -209,6 +209,10 @@ impl Reserve {
             let _ = self.free();
         }
         filled.is_ok()
+    }
+
+    pub fn is_filled(&self) -> bool {
+        fs::metadata(&self.path).is_ok_and(|m| m.len() >= RESERVE_BYTES as u64)
     }
 
     pub fn free(&self) -> Result<(), DiskError> {

@@ -195,7 +195,7 @@ impl<'a> Fold<'a> {
         if let (Some(Declared::Release(_)), Some(release)) = (&declared, record.commitment()) {
             self.unnamed.remove(&release.to_string());
         }
-        self.state.fold(&record, declared.as_ref());
+        self.state.fold(&record, visit.at, declared.as_ref());
         let added = self.applier.add(visit.number, visit.at, &record, declared.as_ref(), &self.state);
         added.map_err(|e| LedgerError::Visitor(e.to_string()))
     }

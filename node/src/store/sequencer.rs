@@ -54,6 +54,8 @@ pub struct Sequencer {
     tree: Tree,
     key: SigningKey,
     reserve: Reserve,
+    /// The disk was full, and the reserve may be spent.
+    full: bool,
     /// Held as long as the thread lives: one writer per directory.
     _lock: File,
 }
@@ -70,7 +72,7 @@ impl Sequencer {
     ) {
         let reader = ledger.reader();
         reserve.fill();
-        let sequencer = Self { inner, ledger, reader, tree, key, reserve, _lock: lock };
+        let sequencer = Self { inner, ledger, reader, tree, key, reserve, full: false, _lock: lock };
         let spawned =
             std::thread::Builder::new().name("sequencer".into()).spawn(move || sequencer.run(queue));
         if let Err(error) = spawned {
@@ -105,14 +107,18 @@ impl Sequencer {
     }
 
     /// False when the process must end.
-    fn commit(&mut self, mut group: Vec<Commit>) -> bool {
+    fn commit(&mut self, group: Vec<Commit>) -> bool {
+        // While the reserve is spent, only what narrows is written: the next revocation needs the room.
+        let group = if self.full && !self.reserve.fill() { refuse_widening(group) } else { group };
+        self.full &= !self.reserve.is_filled();
+        if group.is_empty() {
+            return true;
+        }
         match self.write(&group) {
             Ok(positions) => self.publish(group, positions),
             Err(StoreError::Ledger(error)) if error.is_full() => {
-                // Narrowing goes on: the reserve was kept for it.
-                let (narrowing, others): (Vec<Commit>, Vec<Commit>) =
-                    group.drain(..).partition(|j| j.batch.narrowing);
-                others.into_iter().for_each(|job| answer(job, Err(StoreError::Full)));
+                self.full = true;
+                let narrowing = refuse_widening(group);
                 if narrowing.is_empty() {
                     return true;
                 }
@@ -202,7 +208,7 @@ impl Sequencer {
                 let mut first = None;
                 for (record, (number, at)) in job.batch.records.iter().zip(positions.by_ref()) {
                     let declared = record.declared();
-                    state.fold(record, declared.as_ref());
+                    state.fold(record, *at, declared.as_ref());
                     if matches!(record, Record::OwnEntry(_)) {
                         first = first.or(Some(state.size - 1));
                     }
@@ -241,4 +247,11 @@ fn changes_permission(record: &Record, declared: Option<&Declared>) -> bool {
 fn answer(job: Commit, outcome: Result<Committed, StoreError>) {
     // Whoever asked may be gone; what was committed stays committed.
     let _ = job.done.send(outcome);
+}
+
+/// Answers what may not use the last of the room; returns what may.
+fn refuse_widening(group: Vec<Commit>) -> Vec<Commit> {
+    let (narrowing, others): (Vec<Commit>, Vec<Commit>) = group.into_iter().partition(|j| j.batch.narrowing);
+    others.into_iter().for_each(|job| answer(job, Err(StoreError::Full)));
+    narrowing
 }

@@ -69,9 +69,9 @@ pub struct Peer {
     pub trusted: TrustedPeer,
     pub cursor: Cursor,
     pub follow: Option<Follow>,
-    /// Offered and not buried; whether the files are here is for the shelf to say.
-    pub offered: BTreeSet<Commitment>,
-    pub offers: u64,
+    /// Offered and not buried, and where the manifest lies; whether the files are here is for the shelf to
+    /// say. Kept here and not in the index alone: a purge must find everything.
+    pub offered: BTreeMap<Commitment, Offer>,
     /// Journal index of each grant that it gave us.
     pub grant_entries: BTreeMap<ObjectId, u64>,
     pub purges: BTreeMap<ObjectId, Purge>,
@@ -87,16 +87,26 @@ pub struct Follow {
     pub asked: u64,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// In the origin's journal.
+    pub index: u64,
+    pub at: Position,
+}
+
 /// A purge that we owe, and how far it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Purge {
     pub grants: Vec<ObjectId>,
     pub purge_by: u64,
-    /// What goes, once the tombstone is written.
+    /// What goes in the round under way, once its tombstone is written.
     pub buried: Option<Vec<Grave>>,
-    /// Journal index of our receipt.
-    pub receipt: Option<u64>,
-    pub delivered: bool,
+    /// Journal index of each of our receipts, and whether it was acknowledged.
+    pub receipts: BTreeMap<u64, bool>,
+    /// What our receipts say is gone.
+    pub stated: BTreeSet<Commitment>,
+    /// The last receipt is written.
+    pub complete: bool,
 }
 
 /// A release that is gone for this node.
@@ -116,7 +126,14 @@ pub struct PurgeOrder {
     pub grants: Vec<ObjectId>,
     pub purge_by: u64,
     pub ordered_at: u64,
-    pub receipts: BTreeMap<MemberId, (ObjectId, PurgeReceipt)>,
+    pub receipts: BTreeMap<MemberId, Vec<(ObjectId, PurgeReceipt)>>,
+}
+
+impl PurgeOrder {
+    /// Whether that holder has stated that all is gone.
+    pub fn is_answered_by(&self, holder: &MemberId) -> bool {
+        self.receipts.get(holder).is_some_and(|r| r.iter().any(|(_, receipt)| !receipt.more))
+    }
 }
 
 impl State {
@@ -172,7 +189,7 @@ impl State {
     }
 
     /// Folds one record in. `declared` is the content of an own, foreign or received entry.
-    pub fn fold(&mut self, record: &Record, declared: Option<&Declared>) {
+    pub fn fold(&mut self, record: &Record, at: Position, declared: Option<&Declared>) {
         match record {
             Record::OwnEntry(own) => {
                 self.size += 1;
@@ -183,13 +200,8 @@ impl State {
             }
             Record::ForeignEntry(foreign) => {
                 if let (Some(declared), Some(commitment)) = (declared, record.commitment()) {
-                    self.fold_foreign(
-                        &foreign.member,
-                        foreign.index,
-                        declared,
-                        commitment,
-                        &foreign.envelope,
-                    );
+                    let offer = Offer { index: foreign.index, at };
+                    self.fold_foreign(&foreign.member, offer, declared, commitment, &foreign.envelope);
                 }
             }
             Record::GrantEdge(edge) => {
@@ -206,7 +218,7 @@ impl State {
                     (declared, id(&taken.member))
                     && let Some(order) = self.orders.get_mut(&receipt.revocation)
                 {
-                    order.receipts.insert(member, (*receipt_id, receipt.clone()));
+                    order.receipts.entry(member).or_default().push((*receipt_id, receipt.clone()));
                 }
             }
             Record::Exported(export) => {
@@ -247,7 +259,9 @@ impl State {
                 if let Some(purge) =
                     self.peers.get_mut(&receipt.grantor).and_then(|p| p.purges.get_mut(&receipt.revocation))
                 {
-                    purge.receipt = Some(index);
+                    purge.receipts.insert(index, false);
+                    purge.stated.extend(purge.buried.take().unwrap_or_default().iter().map(|g| g.commitment));
+                    purge.complete = !receipt.more;
                 }
             }
             Declared::Identity(_) => {
@@ -263,7 +277,7 @@ impl State {
     fn fold_foreign(
         &mut self,
         member: &[u8],
-        index: u64,
+        offer: Offer,
         declared: &Declared,
         own: Commitment,
         envelope: &bytes::Bytes,
@@ -285,10 +299,10 @@ impl State {
         peer.trusted.restore(envelope, declared, own);
         match declared {
             Declared::Release(_) => {
-                peer.offers += u64::from(peer.offered.insert(own));
+                peer.offered.insert(own, offer);
             }
             Declared::Grant(id, _) => {
-                peer.grant_entries.insert(*id, index);
+                peer.grant_entries.insert(*id, offer.index);
             }
             Declared::Revocation(id, r) if r.purge => {
                 let purge = Purge { grants: r.grants.clone(), purge_by: r.purge_by, ..Purge::default() };
@@ -365,8 +379,8 @@ impl State {
             }
             Record::ReceiptDelivered(delivered) => {
                 let purges = self.peers.values_mut().flat_map(|p| p.purges.values_mut());
-                for purge in purges.filter(|p| p.receipt == Some(delivered.index)) {
-                    purge.delivered = true;
+                for receipt in purges.filter_map(|p| p.receipts.get_mut(&delivered.index)) {
+                    *receipt = true;
                 }
             }
             Record::Evidence(evidence) => {
@@ -391,8 +405,7 @@ impl State {
                     trusted: TrustedPeer::new(self.me, federation, EPOCH, identity.clone()),
                     cursor: Cursor { epoch: EPOCH, step: 0, after: 0 },
                     follow: None,
-                    offered: BTreeSet::new(),
-                    offers: 0,
+                    offered: BTreeMap::new(),
                     grant_entries: BTreeMap::new(),
                     purges: BTreeMap::new(),
                     gaps: 0,
@@ -431,8 +444,8 @@ impl State {
     pub fn receipts_owed(&self) -> Vec<(MemberId, u64)> {
         let owed = |(member, peer): (&MemberId, &Peer)| {
             let member = *member;
-            let open = peer.purges.values().filter(|p| !p.delivered).filter_map(|p| p.receipt);
-            open.map(|index| (member, index)).collect::<Vec<_>>()
+            let open = peer.purges.values().flat_map(|p| &p.receipts).filter(|(_, delivered)| !**delivered);
+            open.map(|(index, _)| (member, *index)).collect::<Vec<_>>()
         };
         self.peers.iter().flat_map(owed).collect()
     }
@@ -442,7 +455,7 @@ impl State {
         let mut holders: Vec<MemberId> = Vec::new();
         for id in &order.grants {
             if let Some(Grantee::Member(member)) = self.consent.get(id).map(|g| &g.grantee)
-                && !order.receipts.contains_key(member)
+                && !order.is_answered_by(member)
                 && !holders.contains(member)
             {
                 holders.push(*member);

@@ -530,6 +530,9 @@ pub struct PurgeReceipt {
     pub exceptions: ::prost::alloc::vec::Vec<PurgeException>,
     #[prost(uint64, tag = "9")]
     pub completed_at: u64,
+    /// further receipts for this revocation follow
+    #[prost(bool, tag = "10")]
+    pub more: bool,
     #[prost(message, repeated, tag = "15")]
     pub extensions: ::prost::alloc::vec::Vec<Extension>,
 }
