@@ -46,7 +46,7 @@ impl Session {
         let channel = connect(address, config).await.map_err(|e| classify(address, &ours, &theirs, e))?;
         let client = ExchangeClient::new(channel)
             .max_decoding_message_size(limits::RESPONSE_BYTES_MAX + 64 * 1024)
-            .max_encoding_message_size(limits::REQUEST_BYTES_MAX);
+            .max_encoding_message_size(limits::REQUEST_BYTES_MAX + 64 * 1024);
         Ok(Self { client, address: address.to_owned(), ours, theirs })
     }
 

@@ -174,13 +174,12 @@ fn exceptions(node: &Node, buried: &[Grave]) -> Vec<PurgeException> {
     let view = node.store.view();
     let mut exceptions: Vec<PurgeException> = Vec::new();
     for Grave { commitment, .. } in buried {
-        for &at in view.exports.get(commitment).into_iter().flatten() {
+        // One for each release, the newest: so that any receipt has room for all of its own.
+        if let Some(&at) = view.exports.get(commitment).and_then(|times| times.iter().max()) {
             exceptions.push(PurgeException { commitment: *commitment, at, reason: "exported".into() });
         }
     }
     exceptions.sort();
-    exceptions.dedup();
-    exceptions.truncate(limits::RELEASES_PER_RECEIPT_MAX);
     exceptions
 }
 

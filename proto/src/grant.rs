@@ -128,7 +128,9 @@ impl Object for Grant {
     }
 
     fn from_wire(wire: Self::Wire) -> Result<Self, Invalid> {
-        let actions = wire.actions().map(action).collect::<Result<Vec<_>, _>>()?;
+        // Each raw number: the generated accessor would drop the ones that it does not know.
+        let known = |n: &i32| wire::Action::try_from(*n).unwrap_or_default();
+        let actions = wire.actions.iter().map(known).map(action).collect::<Result<Vec<_>, _>>()?;
         object::sorted_set("actions", &actions, 4)?;
         object::sorted_set("purposes", &wire.purposes, limits::PURPOSES_MAX)?;
         if actions.is_empty() || wire.purposes.is_empty() {
@@ -518,6 +520,13 @@ mod tests {
         };
         assert_eq!(with(false), Ok(grant()));
         assert_eq!(with(true), Err(ObjectError::UnknownCriticalExtension("x".into())));
+    }
+
+    #[test]
+    fn an_unknown_action_refuses_the_grant() {
+        use prost::Message;
+        let wire = wire::Grant { actions: vec![wire::Action::Read.into(), 9], ..grant().to_wire() };
+        assert!(Grant::decode(&wire.encode_to_vec().into()).is_err());
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub enum IdentityError {
     Sequence { expected: u64, actual: u64 },
     #[error("identity event {seq} does not continue the chain held here")]
     Broken { seq: u64 },
+    #[error("identity event {seq} delegates a key that was revoked: make a new key")]
+    Revoked { seq: u64 },
     #[error("identity event {seq} of this kind needs votes of the charter, which come with a later version")]
     Unsupported { seq: u64 },
     #[error("an identity chain starts with its genesis and has at most {max} events")]
@@ -80,6 +82,10 @@ impl Identity {
             IdentityBody::Genesis(_) => return Err(IdentityError::Broken { seq }),
             IdentityBody::Recover => return Err(IdentityError::Unsupported { seq }),
             IdentityBody::Delegate(delegation) => {
+                // A revoked key stays revoked: delegating it anew would revive what its thief signed.
+                if self.delegations.iter().any(|d| d.key == delegation.key && d.revoked.is_some()) {
+                    return Err(IdentityError::Revoked { seq });
+                }
                 self.delegations.retain(|d| (d.role, d.key) != (delegation.role, delegation.key));
                 self.delegations.push(delegation);
             }
@@ -500,6 +506,8 @@ mod tests {
         assert_eq!(identity.keys(Role::Node, (1, 6)), [node]);
         assert_eq!(identity.keys(Role::Node, (1, 7)), []);
         assert_eq!(identity.node_keys_at(15), []);
+        let again = next(&identity, delegate(Role::Node, 5), &[1]);
+        assert_eq!(identity.extend(&again), Err(IdentityError::Revoked { seq: 3 }));
     }
 
     #[test]

@@ -46,6 +46,8 @@ pub enum LedgerError {
     Sync,
     #[error("a record of {actual} bytes, at most {max}")]
     TooLarge { actual: usize, max: usize },
+    #[error("there is no record at {at:?}")]
+    NoRecord { at: Position },
     #[error("the ledger stopped after an earlier failure: start the node again")]
     Poisoned,
     #[error("{0}")]
@@ -196,6 +198,10 @@ impl Ledger {
 
     /// Zeroes a payload in place. Its `Erase` record must be anchored: without it this is rot.
     pub fn erase(&mut self, at: Position) -> Result<(), LedgerError> {
+        self.reader().header(at).map_err(|_| LedgerError::NoRecord { at })?;
+        // In both slots: an anchor that does not cover the record would take the zeros for a torn tail.
+        let journal = self.anchored.journal;
+        self.anchor(journal)?;
         let file = self.disk.open(&self.dir.join(segment_name(at.segment)))?;
         file.write_at(&vec![0; at.bytes as usize], at.offset + HEADER_BYTES as u64)?;
         file.sync().map_err(|_| {
@@ -230,15 +236,22 @@ impl LedgerReader {
     /// Kind and payload of the record at `at`.
     pub fn read(&self, at: Position) -> Result<(u8, Vec<u8>), ReadError> {
         use std::os::unix::fs::FileExt;
-        let mut record = vec![0; HEADER_BYTES + at.bytes as usize];
-        self.file(at.segment)?.read_exact_at(&mut record, at.offset).map_err(|_| ReadError::Damaged)?;
-        let payload = record.split_off(HEADER_BYTES);
-        let header = Header::decode(&record).filter(|h| h.bytes == at.bytes).ok_or(ReadError::Damaged)?;
+        let header = self.header(at)?;
+        let mut payload = vec![0; at.bytes as usize];
+        let offset = at.offset + HEADER_BYTES as u64;
+        self.file(at.segment)?.read_exact_at(&mut payload, offset).map_err(|_| ReadError::Damaged)?;
         match header.judge(&payload) {
             Payload::Intact(_) => Ok((header.kind, payload)),
             Payload::Zeroed => Err(ReadError::Erased),
             Payload::Rotten => Err(ReadError::Damaged),
         }
+    }
+
+    fn header(&self, at: Position) -> Result<Header, ReadError> {
+        use std::os::unix::fs::FileExt;
+        let mut header = [0; HEADER_BYTES];
+        self.file(at.segment)?.read_exact_at(&mut header, at.offset).map_err(|_| ReadError::Damaged)?;
+        Header::decode(&header).filter(|h| h.bytes == at.bytes).ok_or(ReadError::Damaged)
     }
 
     fn file(&self, segment: u32) -> io::Result<Arc<std::fs::File>> {

@@ -111,10 +111,18 @@ impl Ledger {
             file.sync()?;
             opened.cut = Some((walk.segment, walk.offset));
         }
+        // Whole records beyond the anchor may never have been synced: the kernel read them to us from its
+        // cache. They are about to be acknowledged.
+        for segment in anchored.segment..=walk.segment {
+            disk.open(&dir.join(segment_name(segment)))?.sync()?;
+        }
         anchored.incarnation += 1;
-        anchored.write += 1;
         let anchor = Anchor::open(&disk, anchor_dir)?;
-        anchor.write(&anchored)?;
+        // Both slots: should one rot, the other must not let an incarnation be used twice.
+        for _ in 0..2 {
+            anchored.write += 1;
+            anchor.write(&anchored)?;
+        }
         let ledger = Self {
             disk,
             dir: dir.to_owned(),
@@ -327,6 +335,49 @@ mod tests {
         let (_, opened, payloads) = home.open().unwrap();
         assert_eq!((opened, payloads), (Opened::default(), vec![b"erased".to_vec(), b"open".to_vec()]));
         assert!(!fs::read(home.segment(0)).unwrap().windows(6).any(|w| w == b"secret"));
+    }
+
+    #[test]
+    fn an_erasure_needs_both_anchor_slots_and_a_place_that_is_a_record() {
+        let (home, mut ledger) = Home::new();
+        ledger.append(&batch(&["one"])).unwrap();
+        ledger.anchor(HEAD).unwrap();
+        let second = ledger.append(&batch(&["two"])).unwrap()[0].1;
+        ledger.append(&batch(&["three"])).unwrap();
+        ledger.anchor(HEAD).unwrap();
+        ledger.erase(second).unwrap();
+        // The newest slot rots: the other must cover the zeroed record, or it would be taken for a torn tail.
+        let path = home.0.path().join(anchor::FILE_NAME);
+        let sound = fs::read(&path).unwrap();
+        for slot in [0, 4096] {
+            let mut rotten = sound.clone();
+            rotten[slot + 20] ^= 1;
+            fs::write(&path, rotten).unwrap();
+            let before = fs::read(home.segment(0)).unwrap();
+            let (_, opened, payloads) = home.open().unwrap();
+            assert_eq!((opened.cut, payloads.len()), (None, 3));
+            assert_eq!(fs::read(home.segment(0)).unwrap(), before);
+            fs::write(&path, &sound).unwrap();
+        }
+        let nowhere = Position { offset: second.offset + 1, ..second };
+        assert!(matches!(ledger.erase(nowhere), Err(LedgerError::NoRecord { .. })));
+        let elsewhere = Position { segment: 7, ..second };
+        assert!(ledger.erase(elsewhere).is_err());
+        assert!(!home.segment(7).exists());
+    }
+
+    #[test]
+    fn an_incarnation_is_used_once_even_when_a_slot_rots() {
+        let (home, _) = Home::new();
+        let first = home.open().unwrap().0.anchored().incarnation;
+        let path = home.0.path().join(anchor::FILE_NAME);
+        let sound = fs::read(&path).unwrap();
+        for slot in [0, 4096] {
+            let mut rotten = sound.clone();
+            rotten[slot + 20] ^= 1;
+            fs::write(&path, rotten).unwrap();
+            assert!(home.open().unwrap().0.anchored().incarnation > first);
+        }
     }
 
     #[test]
