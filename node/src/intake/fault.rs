@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, fmt};
 
 /// Faults kept one by one; the rest are counted.
 const KEPT_MAX: usize = 1000;
+/// Of these, places that only the rarer codes may take: a flood of one fault must not hide the others.
+const KEPT_FOR_RARE: usize = 200;
 /// Lines shown of one code before "and so many more".
 const SHOWN_MAX: usize = 20;
 
@@ -21,12 +23,14 @@ pub struct Fault {
     pub code: &'static str,
     /// Line of the file, the header is 1. `None`: the file as a whole.
     pub row: Option<u64>,
+    /// Byte of the file, the first is 0; where no row can be told.
+    pub offset: Option<u64>,
     pub message: String,
 }
 
 impl Fault {
     pub fn error(code: &'static str, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, code, row: None, message: message.into() }
+        Self { severity: Severity::Error, code, row: None, offset: None, message: message.into() }
     }
 
     pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
@@ -35,6 +39,10 @@ impl Fault {
 
     pub fn at(self, row: u64) -> Self {
         Self { row: Some(row), ..self }
+    }
+
+    pub fn at_byte(self, offset: u64) -> Self {
+        Self { offset: Some(offset), ..self }
     }
 }
 
@@ -57,11 +65,18 @@ pub struct Faults {
 
 impl Faults {
     pub fn push(&mut self, fault: Fault) {
-        *self.counts.entry(fault.code).or_default() += 1;
+        let count = self.counts.entry(fault.code).or_default();
+        *count += 1;
         self.errors += u64::from(fault.severity == Severity::Error);
-        if self.kept.len() < KEPT_MAX {
+        let max = if *count <= SHOWN_MAX as u64 { KEPT_MAX } else { KEPT_MAX - KEPT_FOR_RARE };
+        if self.kept.len() < max {
             self.kept.push(fault);
         }
+    }
+
+    /// In the order of the file, without those that are only counted.
+    pub fn kept(&self) -> &[Fault] {
+        &self.kept
     }
 
     pub fn has_errors(&self) -> bool {
@@ -97,7 +112,7 @@ impl Faults {
         for (code, count) in &self.counts {
             let shown = shown.get(code).map_or(0, |n| (*n).min(SHOWN_MAX)) as u64;
             if *count > shown {
-                lines.push(format!("and {} more of {code}", count - shown));
+                lines.push(format!("and {} more of {code}", grouped(count - shown)));
             }
         }
         lines
@@ -107,6 +122,19 @@ impl Faults {
         self.errors = self.total();
         self.kept.iter_mut().for_each(|f| f.severity = Severity::Error);
     }
+}
+
+/// 9980 as people read it: 9,980.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (n, digit) in digits.chars().enumerate() {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// A file that was not taken, and every reason.
@@ -127,5 +155,37 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the file was refused, nothing was published:")?;
         self.faults.lines().iter().try_for_each(|line| write!(f, "\n  {line}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_one_fault_hides_no_other() {
+        let mut faults = Faults::default();
+        (1..=1_234_567).for_each(|row| faults.push(Fault::error("csv.columns", "1 cells").at(row)));
+        faults.push(Fault::warning("cell.formula", "late").at(1_234_568));
+        assert_eq!((faults.total(), faults.kept().len()), (1_234_568, 801));
+        let lines = faults.lines();
+        assert_eq!(lines.len(), 22);
+        assert_eq!(lines[20], "warning cell.formula in row 1234568: late");
+        assert_eq!(lines[21], "and 1,234,547 more of csv.columns");
+        assert_eq!(faults.by_code()[0], ("cell.formula", 1, lines[20].clone()));
+    }
+
+    #[test]
+    fn no_more_than_the_maximum_is_kept() {
+        let mut faults = Faults::default();
+        for code in ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"] {
+            (0..1000).for_each(|_| faults.push(Fault::warning(code, "x")));
+        }
+        assert_eq!((faults.total(), faults.kept().len()), (12_000, KEPT_MAX));
+    }
+
+    #[test]
+    fn large_numbers_are_grouped() {
+        assert_eq!([1, 999, 1000, 1_234_567].map(grouped), ["1", "999", "1,000", "1,234,567"]);
     }
 }

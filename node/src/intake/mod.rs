@@ -3,12 +3,17 @@
 //! Checks and refuses, never alters: what is published is the file, byte for byte. Streaming, so that
 //! memory does not grow with the file. One module per format, one shared model.
 
+mod cell;
+mod coverage;
 mod csv;
 mod document;
 mod fault;
-mod guard;
+mod grammar;
+mod keys;
 mod period;
+mod plain_csv;
 mod sdmx_csv;
+mod text;
 
 use std::{
     io::{self, Read},
@@ -26,10 +31,20 @@ pub enum Claim {
     Document,
 }
 
+/// What a file was read as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    SdmxCsv2,
+    Csv,
+    /// A document: never opened.
+    Opaque,
+}
+
 /// A file that is what it claims. Only [`check`] makes one.
 #[derive(Clone, Debug)]
 pub struct Checked {
-    media_type: String,
+    format: Format,
+    media_type: &'static str,
     table: Option<Table>,
     warnings: Faults,
 }
@@ -37,21 +52,42 @@ pub struct Checked {
 /// What a table holds. Counts are exact.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
+    /// Records below the header.
     pub rows: u64,
     pub columns: u64,
     pub observations: u64,
     /// As the file writes them; ordered by the start of the period.
     pub period_first: Option<String>,
     pub period_last: Option<String>,
-    /// As the file writes them, sorted, unique.
+    /// As the file writes them, sorted, unique; no more than a release may name.
     pub areas: Vec<String>,
-    /// For example `dataflow AP28:CHILD_DEATHS(1.0.0)`.
+    /// For example `dataflow AP28:CHILD_DEATHS(1.0.0)`; several are joined by `, `. Empty: none is named.
     pub structure: String,
 }
 
+/// What a file may ask of this machine.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    pub columns_max: u64,
+    /// A longer record is no row that anybody wrote.
+    pub record_bytes_max: u64,
+    /// Keys remembered for finding duplicates: 25 to 75 bytes of memory each, as the map grows.
+    pub keys_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { columns_max: 10_000, record_bytes_max: 1 << 20, keys_max: 20_000_000 }
+    }
+}
+
 impl Checked {
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
     pub fn media_type(&self) -> &str {
-        &self.media_type
+        self.media_type
     }
 
     pub fn table(&self) -> Option<&Table> {
@@ -78,19 +114,35 @@ pub fn file_name(path: &Path) -> Result<String, Refused> {
         return Ok(name.to_owned());
     }
     let message = format!(
-        "{name:?} cannot be a file name in a release: letters, digits, - _ . and spaces, not starting with a dot"
+        "{} cannot be a file name in a release: UTF-8 of at most 255 bytes, not starting with a dot, \
+         without / \\ : and control characters, and not {}",
+        cell::shown(path.as_os_str().as_encoded_bytes()),
+        talanoa_client::provenance::FILE_NAME
     );
     Err(Refused::of(Fault::error("file.name", message)))
 }
 
 /// Reads the whole file once. With `strict` a warning refuses too.
 pub fn check(input: impl Read, name: &str, claim: Claim, strict: bool) -> Result<Checked, IntakeError> {
+    check_within(input, name, claim, strict, &Limits::default())
+}
+
+pub fn check_within(
+    input: impl Read,
+    name: &str,
+    claim: Claim,
+    strict: bool,
+    limits: &Limits,
+) -> Result<Checked, IntakeError> {
     let mut faults = Faults::default();
-    let (media_type, table) = match claim {
-        Claim::Document => (document::check(input, name, &mut faults)?, None),
+    let (format, table) = match claim {
+        Claim::Document => {
+            document::check(input, &mut faults)?;
+            (Format::Opaque, None)
+        }
         Claim::Table => {
-            let (media_type, table) = csv::check(input, &mut faults)?;
-            (media_type, Some(table))
+            let (format, table) = csv::check(input, limits, &mut faults)?;
+            (format, Some(table))
         }
     };
     if strict {
@@ -99,7 +151,15 @@ pub fn check(input: impl Read, name: &str, claim: Claim, strict: bool) -> Result
     if faults.has_errors() {
         return Err(Refused { faults }.into());
     }
-    Ok(Checked { media_type, table, warnings: faults })
+    Ok(Checked { format, media_type: media_type(format, name), table, warnings: faults })
+}
+
+fn media_type(format: Format, name: &str) -> &'static str {
+    match format {
+        Format::SdmxCsv2 => "application/vnd.sdmx.data+csv;version=2.0.0",
+        Format::Csv => "text/csv",
+        Format::Opaque => document::media_type(name),
+    }
 }
 
 #[cfg(test)]

@@ -1,195 +1,212 @@
 //! SDMX-CSV 2.0: one observation a row, its key in the columns before the measure.
 //!
-//! Without a structure the dimensions are what stands before `OBS_VALUE`. Rows that delete are not
-//! observations and are never shown as data.
+//! Without a structure the dimensions are what stands before `OBS_VALUE`, and `TIME_PERIOD`. Rows that
+//! delete are not observations and are never shown as data.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{borrow::Cow, collections::BTreeSet};
 
 use csv::ByteRecord;
 use talanoa_proto::limits;
 
 use super::{
-    Table,
-    csv::{Rows, is_number, text, widen},
+    Limits, Table, cell,
+    coverage::{Areas, Periods},
     fault::{Fault, Faults},
-    period,
+    keys::Keys,
 };
 
-/// Keys remembered for finding duplicates: 16 bytes and a row each.
-const KEYS_MAX: usize = 20_000_000;
+/// All structures of one file; a release has room for those of several files.
+const STRUCTURES_BYTES_MAX: usize = limits::TEXT_BYTES_MAX / 2;
 
-pub enum Recognised {
-    Yes(Box<SdmxCsv>),
-    No,
-    /// SDMX-CSV of a kind that is not read yet; a fault says so.
-    NotYet,
-}
-
-pub fn recognise(header: &[String], faults: &mut Faults) -> Recognised {
-    let first = header.first().map(String::as_str).unwrap_or_default();
-    let not_yet = |faults: &mut Faults, message: &str| {
-        faults.push(Fault::error("sdmx.unsupported", message).at(1));
-        Recognised::NotYet
-    };
-    if first.starts_with("STRUCTURE;") || first.starts_with("STRUCTURE[") || first.starts_with("DATAFLOW;") {
-        return not_yet(
-            faults,
-            "SDMX-CSV with ';' or several values a cell is not read yet: export it with ','",
-        );
-    }
-    if id(first) == "DATAFLOW" {
-        return not_yet(faults, "SDMX-CSV 1.0 is not read yet: export it as SDMX-CSV 2.0");
-    }
-    if id(first) != "STRUCTURE" {
-        return Recognised::No;
-    }
-    let ids: Vec<&str> = header.iter().map(|h| id(h)).collect();
-    if ids.get(1) != Some(&"STRUCTURE_ID") || ids.get(2) != Some(&"ACTION") {
-        return not_yet(faults, "the columns of SDMX-CSV 2.0 begin with STRUCTURE,STRUCTURE_ID,ACTION");
-    }
-    let find = |name: &str| ids.iter().position(|i| *i == name);
-    let value = find("OBS_VALUE");
-    Recognised::Yes(Box::new(SdmxCsv {
-        key: (3..value.unwrap_or(3)).collect(),
-        value,
-        area: find("REF_AREA"),
-        time: find("TIME_PERIOD"),
-        areas: BTreeSet::new(),
-        structures: BTreeSet::new(),
-        edges: [None, None],
-        keys: HashMap::new(),
-        keys_unchecked: false,
-    }))
-}
-
-/// `ID: Name` columns carry labels beside ids; the id is what counts.
-fn id(cell: &str) -> &str {
-    cell.split_once(": ").map_or(cell, |(id, _)| id)
-}
-
-pub struct SdmxCsv {
+/// Which column is what.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Cells may be `ID: Name`.
+    labels: bool,
+    /// Without it every row is an `I`.
+    action: Option<usize>,
     key: Vec<usize>,
     value: Option<usize>,
     area: Option<usize>,
     time: Option<usize>,
-    areas: BTreeSet<String>,
-    structures: BTreeSet<String>,
-    edges: [Option<String>; 2],
-    keys: HashMap<[u8; 16], u64>,
-    keys_unchecked: bool,
 }
 
-impl Rows for SdmxCsv {
-    fn row(&mut self, line: u64, cells: &ByteRecord, table: &mut Table, faults: &mut Faults) {
-        self.structure(line, cells, faults);
-        match &cells[2] {
-            b"D" => return,
-            b"I" | b"A" | b"R" | b"M" | b"" => {}
-            other => {
-                let message = format!("ACTION {:?}; it is I, A, R, M or D", text(other));
-                faults.push(Fault::error("sdmx.action", message).at(line));
-                return;
-            }
-        }
-        self.duplicate(line, cells, faults);
-        match self.value.map(|n| &cells[n]) {
-            Some([]) => {}
-            Some(value) => {
-                table.observations += 1;
-                measure(line, value, faults);
-            }
-            // Other measures than OBS_VALUE: without a structure each row counts as one observation.
-            None => table.observations += 1,
-        }
-        if let Some(area) = self.area.map(|n| text(&cells[n])).filter(|a| !a.is_empty())
-            && self.areas.len() < limits::AREAS_MAX
-        {
-            self.areas.insert(id(&area).to_owned());
-        }
-        if let Some(written) = self.time.map(|n| text(&cells[n])).filter(|t| !t.is_empty()) {
-            match period::start(id(&written)) {
-                Some(start) => widen(table, &mut self.edges, id(&written), start),
-                None => faults.push(
-                    Fault::warning("period.illegal", format!("{written:?} is no SDMX period")).at(line),
-                ),
-            }
-        }
+/// `Ok(None)`: another format. `Err`: SDMX-CSV of a kind that is not read yet, never to be taken for plain CSV.
+pub fn recognise(header: &[String]) -> Result<Option<Layout>, &'static str> {
+    let first = header.first().map(String::as_str).unwrap_or_default();
+    if ["STRUCTURE;", "STRUCTURE\t", "STRUCTURE[", "DATAFLOW;"].iter().any(|start| first.starts_with(start)) {
+        return Err(
+            "SDMX-CSV with ';' or several values a cell is not read yet: export it with ',' and without [ ]",
+        );
     }
+    match id(first) {
+        "STRUCTURE" => {}
+        "DATAFLOW" => return Err("SDMX-CSV 1.0 is not read yet: export it as SDMX-CSV 2.0"),
+        _ => return Ok(None),
+    }
+    let ids: Vec<&str> = header.iter().map(|h| id(h)).collect();
+    match ids.get(1..3) {
+        Some(["STRUCTURE_ID", "STRUCTURE_NAME"]) => {
+            return Err(
+                "SDMX-CSV with columns of names is not read yet: export it with labels=id or labels=both",
+            );
+        }
+        Some(["STRUCTURE_ID", _]) => {}
+        _ => return Err("the columns of SDMX-CSV 2.0 begin with STRUCTURE,STRUCTURE_ID,ACTION"),
+    }
+    let find = |name: &str| ids.iter().position(|i| *i == name);
+    let action = find("ACTION");
+    if action.is_some_and(|n| n != 2) {
+        return Err("the columns of SDMX-CSV 2.0 begin with STRUCTURE,STRUCTURE_ID,ACTION");
+    }
+    let (value, time) = (find("OBS_VALUE"), find("TIME_PERIOD"));
+    let mut key: Vec<usize> = (action.map_or(2, |_| 3)..value.unwrap_or_default()).collect();
+    if !key.is_empty() {
+        key.extend(time.filter(|n| !key.contains(n)));
+    }
+    let labels = header.iter().any(|h| h.contains(": "));
+    Ok(Some(Layout { labels, action, key, value, area: find("REF_AREA"), time }))
+}
 
-    fn finish(self: Box<Self>, table: &mut Table) {
-        table.areas = self.areas.into_iter().collect();
-        table.structure = self.structures.into_iter().collect::<Vec<_>>().join(", ");
-    }
+/// `ID: Name` carries a label beside the id; the id is what counts.
+pub fn id(cell: &str) -> &str {
+    cell.split_once(": ").map_or(cell, |(id, _)| id)
+}
+
+pub struct SdmxCsv {
+    layout: Layout,
+    observations: u64,
+    areas: Areas,
+    periods: Periods,
+    keys: Keys,
+    structures: BTreeSet<String>,
+    structures_bytes: usize,
+    /// Cells 0 and 1 of the last row found sound: most files repeat them in every row.
+    last_structure: [Vec<u8>; 2],
 }
 
 impl SdmxCsv {
-    fn structure(&mut self, line: u64, cells: &ByteRecord, faults: &mut Faults) {
-        let (kind, structure) = (text(&cells[0]), text(&cells[1]));
-        let known = matches!(&*kind, "dataflow" | "datastructure" | "dataprovision");
-        if !known || !is_structure_id(id(&structure)) {
-            let message = format!("{kind:?} {structure:?}; expected for example dataflow AGENCY:ID(1.0.0)");
-            faults.push(Fault::error("sdmx.structure", message).at(line));
-        } else if self.structures.len() < 16 {
-            self.structures.insert(format!("{kind} {}", id(&structure)));
+    pub fn new(layout: Layout, limits: &Limits) -> Self {
+        Self {
+            layout,
+            observations: 0,
+            areas: Areas::default(),
+            periods: Periods::default(),
+            keys: Keys::new(limits.keys_max),
+            structures: BTreeSet::new(),
+            structures_bytes: 0,
+            last_structure: [Vec::new(), Vec::new()],
         }
     }
 
-    /// Both rows stay: a country may have two surveys of one year. A 128-bit hash stands for the key.
-    fn duplicate(&mut self, line: u64, cells: &ByteRecord, faults: &mut Faults) {
-        if self.key.is_empty() {
+    /// `cells` has as many cells as the header.
+    pub fn add(&mut self, line: u64, cells: &ByteRecord, faults: &mut Faults) {
+        self.note_structure(line, cells, faults);
+        match self.layout.action.map_or(b"I".as_slice(), |n| &cells[n]) {
+            b"D" => return,
+            b"I" | b"A" | b"R" | b"M" => {}
+            other => {
+                let message = format!("ACTION {}; it is I, A, R, M or D", cell::shown(other));
+                faults.push(Fault::error("sdmx.action", message).at(line));
+            }
+        }
+        if let Some(area) = self.layout.area {
+            self.areas.add(&self.layout.read(cells, area));
+        }
+        let written = self.layout.time.map(|n| self.layout.read(cells, n)).unwrap_or_default();
+        if !written.is_empty() && !self.periods.add(&written) {
+            let message = format!("{} is no SDMX time period", cell::shown(written.as_bytes()));
+            faults.push(Fault::warning("period.illegal", message).at(line));
+        }
+        match self.layout.value.map(|n| self.layout.read(cells, n)) {
+            Some(value) if value.is_empty() => {}
+            Some(value) => {
+                self.observations += 1;
+                check_value(line, value.as_bytes(), faults);
+            }
+            // Other measures than OBS_VALUE: without a structure each row counts as one observation.
+            None => self.observations += 1,
+        }
+        self.note_key(line, cells, faults);
+    }
+
+    pub fn tell(self, table: &mut Table) {
+        table.observations = self.observations;
+        table.structure = self.structures.into_iter().collect::<Vec<_>>().join(", ");
+        self.areas.tell(table);
+        self.periods.tell(table);
+    }
+
+    fn note_structure(&mut self, line: u64, cells: &ByteRecord, faults: &mut Faults) {
+        if self.last_structure[0] == cells[0] && self.last_structure[1] == cells[1] {
             return;
         }
-        if self.keys.len() == KEYS_MAX {
-            if !self.keys_unchecked {
-                self.keys_unchecked = true;
-                let message =
-                    format!("more than {KEYS_MAX} rows: duplicate keys were looked for above this row only");
-                faults.push(Fault::warning("key.unchecked", message).at(line));
-            }
+        let structure = self.layout.read(cells, 1);
+        if !matches!(&cells[0], b"dataflow" | b"datastructure" | b"dataprovision")
+            || !is_structure_id(&structure)
+        {
+            let shown = format!("{} {}", cell::shown(&cells[0]), cell::shown(&cells[1]));
+            let message = format!("{shown}; expected for example dataflow AGENCY:ID(1.0.0)");
+            faults.push(Fault::error("sdmx.structure", message).at(line));
             return;
         }
-        let mut hash = blake3::Hasher::new();
-        for cell in [1].iter().chain(&self.key).map(|&n| &cells[n]) {
-            hash.update(&(cell.len() as u64).to_be_bytes());
-            hash.update(cell);
+        self.last_structure = [cells[0].to_vec(), cells[1].to_vec()];
+        let name = format!("{} {structure}", cell::text(&cells[0]));
+        let bytes = self.structures_bytes + name.len() + ", ".len();
+        if self.structures.contains(&name) {
+            return;
         }
-        let mut key = [0; 16];
-        key.copy_from_slice(&hash.finalize().as_bytes()[..16]);
-        match self.keys.entry(key) {
-            std::collections::hash_map::Entry::Vacant(free) => {
-                free.insert(line);
-            }
-            std::collections::hash_map::Entry::Occupied(first) => {
-                let message = format!("the same key as row {}; both are kept", first.get());
-                faults.push(Fault::warning("key.duplicate", message).at(line));
-            }
+        if bytes > STRUCTURES_BYTES_MAX {
+            let message = format!("{name} is not listed: the file names more structures than a release can");
+            faults.push(Fault::warning("sdmx.structures", message).at(line));
+            return;
         }
+        self.structures_bytes = bytes;
+        self.structures.insert(name);
+    }
+
+    fn note_key(&mut self, line: u64, cells: &ByteRecord, faults: &mut Faults) {
+        let Self { layout, keys, .. } = self;
+        if layout.key.is_empty() {
+            return;
+        }
+        let parts = [0, 1].into_iter().chain(layout.key.iter().copied());
+        keys.add(line, parts.map(|n| layout.id_bytes(&cells[n])), faults);
     }
 }
 
-fn measure(line: u64, value: &[u8], faults: &mut Faults) {
-    if is_number(value) || value == b"NaN" {
+impl Layout {
+    fn read<'a>(&self, cells: &'a ByteRecord, n: usize) -> Cow<'a, str> {
+        cell::text(self.id_bytes(&cells[n]))
+    }
+
+    fn id_bytes<'a>(&self, cell: &'a [u8]) -> &'a [u8] {
+        let end = if self.labels { cell.windows(2).position(|w| w == b": ") } else { None };
+        &cell[..end.unwrap_or(cell.len())]
+    }
+}
+
+fn check_value(line: u64, value: &[u8], faults: &mut Faults) {
+    if cell::is_number(value) || value == b"NaN" {
         return;
     }
-    let shown: String = text(value).chars().take(40).collect();
-    let bare = shown.trim_start_matches(['+', '-']).to_ascii_lowercase();
-    if bare == "inf" || bare == "infinity" || shown.parse::<f64>().is_ok_and(|v| v.is_infinite()) {
-        faults.push(
-            Fault::error("value.infinite", format!("{shown:?} is no number that can be published")).at(line),
-        );
+    let shown = cell::shown(value);
+    faults.push(if cell::is_infinite(value) {
+        Fault::error("value.infinite", format!("{shown} is no number that can be published")).at(line)
     } else {
-        faults.push(Fault::warning("value.not_a_number", format!("{shown:?} is not a number")).at(line));
-    }
+        Fault::warning("value.not_a_number", format!("{shown} is not a number")).at(line)
+    });
 }
 
 /// `AGENCY:ID(VERSION)`
 fn is_structure_id(text: &str) -> bool {
-    let part =
-        |s: &str| !s.is_empty() && s.chars().all(|c| c.is_ascii_alphanumeric() || "._-@$+*~".contains(c));
-    let split = || {
+    let made_of = |part: &str, more: &str| {
+        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
+    };
+    let sound = || {
         let (agency, rest) = text.split_once(':')?;
         let (id, version) = rest.strip_suffix(')')?.split_once('(')?;
-        Some(part(agency) && part(id) && part(version))
+        Some(made_of(agency, "._-") && made_of(id, "_-@$") && made_of(version, ".-+*~"))
     };
-    split().unwrap_or(false)
+    text.len() <= limits::NAME_BYTES_MAX && sound().unwrap_or(false)
 }
