@@ -64,6 +64,7 @@ struct Gathered {
     named: BTreeMap<Commitment, Named>,
     zeroed: BTreeSet<Position>,
     erased: BTreeSet<Position>,
+    rotten: BTreeMap<Position, u64>,
     frontier: Frontier,
     stored: Vec<Hash>,
     root_at_anchor: Option<Hash>,
@@ -186,7 +187,7 @@ fn gather(
             return Ok(());
         }
         Payload::Rotten => {
-            report.fault(format!("ledger: record {} is damaged", visit.number));
+            gathered.rotten.insert(visit.at, visit.number);
             return Ok(());
         }
     };
@@ -224,6 +225,10 @@ fn gather(
 }
 
 fn check_erasures(gathered: &Gathered, report: &mut Report) {
+    // A record that is to be erased may be half way through it.
+    for (_, number) in gathered.rotten.iter().filter(|(at, _)| !gathered.erased.contains(at)) {
+        report.fault(format!("ledger: record {number} is damaged"));
+    }
     for at in gathered.zeroed.difference(&gathered.erased) {
         report.fault(format!(
             "ledger: {} byte {} is zeroed without an Erase record",

@@ -142,10 +142,9 @@ pub struct DiskFile {
 impl DiskFile {
     pub fn write_at(&self, bytes: &[u8], offset: u64) -> Result<(), DiskError> {
         #[cfg(feature = "fault")]
-        if let Some(part) = self.disk.fault.written_part(self.disk.operations() + 1, bytes.len()) {
+        if self.disk.fault.takes_write(self.disk.operations() + 1) {
             self.disk.operations.fetch_add(1, Ordering::SeqCst);
-            let done =
-                self.file.write_all_at(&bytes[..part], offset).and_then(|()| self.disk.fault.after_part());
+            let done = self.disk.fault.write(&self.file, bytes, offset);
             return done.map_err(|source| DiskError { operation: "write", path: self.path.clone(), source });
         }
         self.disk.run("write", &self.path, || self.file.write_all_at(bytes, offset))
@@ -227,15 +226,20 @@ mod fault {
     //! `TALANOA_FAULT=kill|lost|torn|eio|enospc@N`: what happens at durable operation N.
 
     use std::{
+        fs::File,
         io,
-        sync::atomic::{AtomicBool, AtomicI64, Ordering},
+        os::unix::fs::FileExt,
+        sync::{
+            Arc, Mutex,
+            atomic::{AtomicI64, Ordering},
+        },
     };
 
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     enum Kind {
         /// The process is killed before the operation.
         Kill,
-        /// A write does not reach the platter, and the power fails at the next sync.
+        /// A write is seen by everybody and never reaches the platter: the power fails at the next sync.
         Lost,
         /// Half of a write reaches the platter, and the power fails.
         Torn,
@@ -247,8 +251,17 @@ mod fault {
     #[derive(Debug, Default)]
     pub struct Plan {
         fault: Option<(Kind, u64)>,
-        power_failing: AtomicBool,
+        lost: Mutex<Option<Lost>>,
         freed: AtomicI64,
+    }
+
+    /// What the platter holds in place of a write that is only in the cache.
+    #[derive(Debug)]
+    struct Lost {
+        file: Arc<File>,
+        offset: u64,
+        before: Vec<u8>,
+        bytes: u64,
     }
 
     /// Operations for which a freed reserve has room.
@@ -273,8 +286,8 @@ mod fault {
 
         pub fn before(&self, number: u64, operation: &str) -> io::Result<()> {
             let Some((kind, at)) = self.fault else { return Ok(()) };
-            if operation == "sync" && self.power_failing.load(Ordering::SeqCst) {
-                die();
+            if operation == "sync" {
+                self.lose();
             }
             match kind {
                 Kind::Kill if number == at => die(),
@@ -290,23 +303,35 @@ mod fault {
             }
         }
 
-        /// How much of a write is done before the power fails, if this is the one.
-        pub fn written_part(&self, number: u64, bytes: usize) -> Option<usize> {
-            match self.fault {
-                Some((Kind::Lost, at)) if at == number => {
-                    self.power_failing.store(true, Ordering::SeqCst);
-                    Some(0)
-                }
-                Some((Kind::Torn, at)) if at == number => Some(bytes / 2),
-                _ => None,
+        pub fn takes_write(&self, number: u64) -> bool {
+            matches!(self.fault, Some((Kind::Lost | Kind::Torn, at)) if at == number)
+        }
+
+        /// The write that the fault is about.
+        pub fn write(&self, file: &Arc<File>, bytes: &[u8], offset: u64) -> io::Result<()> {
+            if matches!(self.fault, Some((Kind::Torn, _))) {
+                file.write_all_at(&bytes[..bytes.len() / 2], offset)?;
+                die();
+            }
+            let length = file.metadata()?.len();
+            let mut before = vec![0; (length.saturating_sub(offset) as usize).min(bytes.len())];
+            file.read_exact_at(&mut before, offset)?;
+            file.write_all_at(bytes, offset)?;
+            *self.lost() = Some(Lost { file: Arc::clone(file), offset, before, bytes: length });
+            Ok(())
+        }
+
+        /// The power fails: what was not on the platter is gone.
+        fn lose(&self) {
+            if let Some(lost) = self.lost().take() {
+                let _ = lost.file.write_all_at(&lost.before, lost.offset);
+                let _ = lost.file.set_len(lost.bytes);
+                die();
             }
         }
 
-        pub fn after_part(&self) -> io::Result<()> {
-            if matches!(self.fault, Some((Kind::Torn, _))) {
-                die();
-            }
-            Ok(())
+        fn lost(&self) -> std::sync::MutexGuard<'_, Option<Lost>> {
+            self.lost.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
         }
 
         pub fn freed(&self) {

@@ -93,10 +93,11 @@ impl Store {
         if let Some((segment, offset)) = opened.cut {
             tracing::warn!(segment, offset, "cut a torn tail that was never acknowledged");
         }
-        for record in &opened.rotten {
-            tracing::error!(record, "ledger record is damaged and quarantined: run talanoa fsck");
+        let Fold { state, tree, applier, unnamed, erasures, zeroed, rotten } = fold;
+        // A record that is to be erased may be half way through it; any other is rot.
+        for (record, at) in rotten.iter().filter(|(_, at)| !erasures.contains(at)) {
+            tracing::error!(record, ?at, "ledger record is damaged and quarantined: run talanoa fsck");
         }
-        let Fold { state, tree, applier, unnamed, erasures, zeroed, .. } = fold;
         applier.finish(ledger.records())?;
         let tree = tree.finish()?;
 
@@ -162,6 +163,7 @@ struct Fold<'a> {
     unnamed: BTreeSet<String>,
     erasures: Vec<Position>,
     zeroed: BTreeSet<Position>,
+    rotten: Vec<(u64, Position)>,
 }
 
 impl<'a> Fold<'a> {
@@ -173,14 +175,19 @@ impl<'a> Fold<'a> {
             unnamed: folders.into_iter().collect(),
             erasures: Vec::new(),
             zeroed: BTreeSet::new(),
+            rotten: Vec::new(),
         })
     }
 
     fn visit(&mut self, visit: Visit<'_>) -> Result<(), LedgerError> {
         let payload = match visit.payload {
             Payload::Intact(payload) => payload,
-            Payload::Zeroed | Payload::Rotten => {
-                self.zeroed.extend((visit.payload == Payload::Zeroed).then_some(visit.at));
+            Payload::Zeroed => {
+                self.zeroed.insert(visit.at);
+                return self.damaged(visit.kind);
+            }
+            Payload::Rotten => {
+                self.rotten.push((visit.number, visit.at));
                 return self.damaged(visit.kind);
             }
         };
