@@ -17,7 +17,7 @@ use crate::{
     intake::{self, Checked, Claim},
     node::{Node, own_entry},
     problem::Problem,
-    store::{Batch, shelf::Staging},
+    store::{Batch, StoreError, shelf::Staging},
 };
 
 /// What the publisher says of it.
@@ -93,7 +93,11 @@ pub async fn publish(
             Ok(Published { number, journaled: Some((index, commitment)), warnings })
         }
         Err(error) => {
-            let _ = node.store.shelf().erase(&commitment);
+            // Only a full disk says for sure that nothing was written. After any other failure the entry may
+            // come to life at the next start, and then its files must be there.
+            if matches!(error, StoreError::Full) {
+                let _ = node.store.shelf().erase(&commitment);
+            }
             Err(error.into())
         }
     }
@@ -134,7 +138,7 @@ fn read(staging: &Staging, n: u32, name: &str, claim: Claim, strict: bool) -> Re
     let checked = intake::check(file, name, claim, strict)?;
     staging.file(n)?.sync()?;
     let cut = chunks::cut(&staging.path(n), &staging.pages(n)?).map_err(|e| match e.kind() {
-        std::io::ErrorKind::StorageFull => crate::store::StoreError::Full.into(),
+        std::io::ErrorKind::StorageFull => StoreError::Full.into(),
         _ => Problem::bad_request(e.to_string()),
     })?;
     Ok((name.to_owned(), checked, cut))

@@ -10,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::{Arc, Mutex},
+    thread::JoinHandle,
     time::{Duration, SystemTime},
 };
 
@@ -81,11 +82,23 @@ pub struct Member {
     pub dir: PathBuf,
     pub port: u16,
     process: Option<Process>,
+    /// What the process before said, to its last line.
+    last_log: String,
 }
 
 struct Process {
     child: Child,
     log: Arc<Mutex<String>>,
+    reader: JoinHandle<()>,
+}
+
+impl Process {
+    /// Waits for the end of process and log.
+    fn end(mut self) -> String {
+        let _ = self.child.wait();
+        let _ = self.reader.join();
+        self.log.lock().map(|log| log.clone()).unwrap_or_default()
+    }
 }
 
 impl Member {
@@ -97,12 +110,12 @@ impl Member {
             words.push("--observer");
         }
         talanoa(&dir, &words).ok();
-        Self { code: code.to_owned(), dir, port, process: None }
+        Self { code: code.to_owned(), dir, port, process: None, last_log: String::new() }
     }
 
     /// A member whose directory is there already.
     pub fn at(code: &str, dir: PathBuf, port: u16) -> Self {
-        Self { code: code.to_owned(), dir, port, process: None }
+        Self { code: code.to_owned(), dir, port, process: None, last_log: String::new() }
     }
 
     pub fn talanoa(&self, words: &[&str]) -> Done {
@@ -120,14 +133,14 @@ impl Member {
         let mut child = command.spawn().expect("the program starts");
         let log = Arc::new(Mutex::new(String::new()));
         let (stderr, lines) = (child.stderr.take(), Arc::clone(&log));
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             for line in BufReader::new(stderr.expect("piped")).lines().map_while(Result::ok) {
                 let mut log = lines.lock().expect("log");
                 log.push_str(&line);
                 log.push('\n');
             }
         });
-        self.process = Some(Process { child, log });
+        self.process = Some(Process { child, log, reader });
         wait_for("the node serves or ends", || {
             if !self.is_running() {
                 return Some(false);
@@ -145,20 +158,30 @@ impl Member {
         self.process.as_mut().is_some_and(|p| p.child.try_wait().is_ok_and(|s| s.is_none()))
     }
 
+    /// Ended, or met its fault and lives on.
+    pub fn is_disturbed(&mut self) -> bool {
+        !self.is_running() || self.is_disturbed_by_fault()
+    }
+
+    pub fn is_disturbed_by_fault(&self) -> bool {
+        self.log().contains("TALANOA_FAULT came")
+    }
+
     pub fn pid(&self) -> u32 {
         self.process.as_ref().map_or(0, |p| p.child.id())
     }
 
     pub fn log(&self) -> String {
-        self.process.as_ref().map(|p| p.log.lock().expect("log").clone()).unwrap_or_default()
+        let running = self.process.as_ref().map(|p| p.log.lock().expect("log").clone());
+        running.unwrap_or_else(|| self.last_log.clone())
     }
 
     /// SIGTERM, and the end of the process.
     pub fn stop(&mut self) {
-        if let Some(mut process) = self.process.take() {
+        if let Some(process) = self.process.take() {
             let pid = rustix::process::Pid::from_child(&process.child);
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-            let _ = process.child.wait();
+            self.last_log = process.end();
         }
     }
 
@@ -166,7 +189,7 @@ impl Member {
     pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             let _ = process.child.kill();
-            let _ = process.child.wait();
+            self.last_log = process.end();
         }
     }
 

@@ -231,7 +231,7 @@ mod fault {
         os::unix::fs::FileExt,
         sync::{
             Arc, Mutex,
-            atomic::{AtomicI64, Ordering},
+            atomic::{AtomicBool, AtomicI64, Ordering},
         },
     };
 
@@ -252,6 +252,7 @@ mod fault {
     pub struct Plan {
         fault: Option<(Kind, u64)>,
         lost: Mutex<Option<Lost>>,
+        told: AtomicBool,
         freed: AtomicI64,
     }
 
@@ -292,11 +293,15 @@ mod fault {
             match kind {
                 Kind::Kill if number == at => die(),
                 Kind::Lost | Kind::Torn if number == at => die(),
-                Kind::Eio if number == at => Err(io::Error::from_raw_os_error(5)),
+                Kind::Eio if number == at => {
+                    self.tell();
+                    Err(io::Error::from_raw_os_error(5))
+                }
                 Kind::Enospc if number >= at && matches!(operation, "write" | "open" | "create") => {
                     if self.freed.fetch_sub(1, Ordering::SeqCst) > 0 {
                         return Ok(());
                     }
+                    self.tell();
                     Err(io::Error::from_raw_os_error(28))
                 }
                 _ => Ok(()),
@@ -319,6 +324,13 @@ mod fault {
             file.write_all_at(bytes, offset)?;
             *self.lost() = Some(Lost { file: Arc::clone(file), offset, before, bytes: length });
             Ok(())
+        }
+
+        /// A process that survives its fault says that it came: the test cannot see it otherwise.
+        fn tell(&self) {
+            if !self.told.swap(true, Ordering::SeqCst) {
+                eprintln!("TALANOA_FAULT came");
+            }
         }
 
         /// The power fails: what was not on the platter is gone.
