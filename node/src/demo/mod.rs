@@ -79,9 +79,7 @@ async fn nothing_without_consent(fj: &Actor, vu: &Actor, spc: &Actor) -> Result<
 }
 
 async fn a_grant_delivers(fj: &Actor, vu: &Actor, spc: &Actor) -> Result<()> {
-    say(
-        "Both grant SPC to read. Each grant is signed by the consent key, in another process than the node's in real life.",
-    );
+    say("Both grant SPC to read. The consent key signs; the node itself could not.");
     for publisher in [fj, vu] {
         grant(publisher, spc).await?;
     }
