@@ -12,16 +12,16 @@ use talanoa_proto::{
 };
 use talanoa_tests::{Member, charter, federation, table, wait_for};
 
-fn node_key(member: &Member) -> SigningKey {
+pub fn node_key(member: &Member) -> SigningKey {
     Home::open(&member.dir).unwrap().node_key().unwrap()
 }
 
-fn public(key: &SigningKey) -> PublicKey {
+pub fn public(key: &SigningKey) -> PublicKey {
     key.verifying_key().into()
 }
 
 /// Dials `to` as `key`, expecting `expect`, and says hello.
-async fn call(to: &Member, key: &SigningKey, expect: PublicKey) -> Result<Session, PeerError> {
+pub async fn call(to: &Member, key: &SigningKey, expect: PublicKey) -> Result<Session, PeerError> {
     let mut session = Session::dial(&format!("127.0.0.1:{}", to.port), key, &[expect]).await?;
     let federation = to.status()["federation"].as_str().unwrap_or_default().to_owned();
     let federation_id = hex::decode(federation).unwrap().into();

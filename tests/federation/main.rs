@@ -5,6 +5,7 @@
 mod admission;
 mod bad_input;
 mod crash;
+mod cursor;
 mod feed_work;
 mod house_rules;
 mod library;
