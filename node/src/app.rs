@@ -64,6 +64,7 @@ impl App {
         let config = tls::server_config(&key, admission)?;
         let code = home.card.identity.code().clone();
         let node = Arc::new(Node::new(store, home.settings.clone(), code, key, clock));
+        peers::confirm::hold(&node);
         let stop = CancellationToken::new();
         let mut tasks = tokio::task::JoinSet::new();
 

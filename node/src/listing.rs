@@ -379,6 +379,7 @@ pub fn status(node: &Node, warning: Option<String>) -> Value {
         "ready": view.charter.is_some(),
         "journal": checkpoint.checkpoint().size,
         "root": hex::encode(checkpoint.checkpoint().root),
+        "signing": node.store.signing().name(),
         "datasets": view.datasets.len(),
         "following": view.peers.values().filter(|p| p.follow.is_some()).count(),
         "node_key": talanoa_client::tls::fingerprint(&node.key.verifying_key().to_bytes()),

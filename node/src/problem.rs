@@ -67,7 +67,7 @@ impl From<Problem> for tonic::Status {
     fn from(problem: Problem) -> Self {
         let status = match problem.code {
             Code::NotFound | Code::GrantUnknown => tonic::Code::NotFound,
-            Code::NotReady => tonic::Code::FailedPrecondition,
+            Code::NotReady | Code::JournalRolledBack => tonic::Code::FailedPrecondition,
             Code::CursorOutOfRange => tonic::Code::OutOfRange,
             Code::StorageFull | Code::LimitExceeded => tonic::Code::ResourceExhausted,
             Code::Stopping | Code::PeerUnreachable | Code::PeerNotAdmitted => tonic::Code::Unavailable,
@@ -85,6 +85,11 @@ impl From<StoreError> for Problem {
         let code = match error {
             StoreError::Full => Code::StorageFull,
             StoreError::Stopping => Code::Stopping,
+            StoreError::RolledBack(_) => {
+                return Self::new(Code::JournalRolledBack, error.to_string()).advise(
+                    "stop the node and put back the newest copy of its directory; deploy/OPERATING.md, \"An older copy\"",
+                );
+            }
             StoreError::Disk(ref e) if e.is_full() => Code::StorageFull,
             _ => return Self::internal(error),
         };

@@ -46,6 +46,7 @@ pub async fn publish(
     names: Vec<String>,
 ) -> Result<Published, Problem> {
     let origin = node.origin()?;
+    node.store.may_sign().await?;
     check_themes(node, &publication.description.themes)?;
     let claim = if publication.kind == ReleaseKind::Table { Claim::Table } else { Claim::Document };
     let strict = publication.strict;
@@ -93,9 +94,9 @@ pub async fn publish(
             Ok(Published { number, journaled: Some((index, commitment)), warnings })
         }
         Err(error) => {
-            // Only a full disk says for sure that nothing was written. After any other failure the entry may
-            // come to life at the next start, and then its files must be there.
-            if matches!(error, StoreError::Full) {
+            // These say for sure that nothing was written. After any other failure the entry may come to life at
+            // the next start, and then its files must be there.
+            if matches!(error, StoreError::Full | StoreError::RolledBack(_)) {
                 let _ = node.store.shelf().erase(&commitment);
             }
             Err(error.into())

@@ -47,6 +47,8 @@ codes! {
     OriginMismatch = "origin.mismatch", false;
     /// Two signed heads of one journal that cannot both be true. Evidence: keep it.
     JournalFork = "journal.fork", false;
+    /// A member holds a head of this node's own journal that the journal does not contain.
+    JournalRolledBack = "journal.rolled_back", false;
     /// An inclusion or consistency proof that does not hold.
     JournalProof = "journal.proof", false;
     /// A number is missing between two releases that the grants show.

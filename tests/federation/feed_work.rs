@@ -49,6 +49,11 @@ async fn visited_with(entries: u64) -> u64 {
     let grant = grant(origin, homes[1].card.identity.id(), node.now());
     batch.records.push(own_entry(&Envelope::seal(&grant, &consent)).unwrap().0.into());
     node.store.commit(batch).await.unwrap();
+    // The grant's beginning is a step of its own, written by the node itself.
+    let mut changed = node.store.watch();
+    while node.store.view().edges.is_empty() {
+        changed.changed().await.unwrap();
+    }
 
     let reader =
         Reader { member: homes[1].card.identity.id(), datasets: Vec::new(), purpose: PURPOSE_DEFAULT.into() };

@@ -10,6 +10,7 @@ mod feed_work;
 mod house_rules;
 mod library;
 mod purge;
+mod rollback;
 mod story;
 mod tamper;
 mod twenty_eight;

@@ -327,6 +327,23 @@ pub fn scan(dir: &Path, needle: &[u8]) -> Vec<PathBuf> {
     found
 }
 
+/// A copy of a directory that a node is writing to: what vanishes meanwhile is not copied.
+pub fn copy_live(from: &Path, to: &Path, leave_out: &[&str]) {
+    fs::create_dir_all(to).expect("a directory is made");
+    for entry in fs::read_dir(from).into_iter().flatten().filter_map(Result::ok) {
+        let (source, goal) = (entry.path(), to.join(entry.file_name()));
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if leave_out.contains(&name.as_str()) || matches!(&*name, "reserve.bin" | "lock" | "node.sock") {
+            continue;
+        }
+        if source.is_dir() {
+            copy_live(&source, &goal, leave_out);
+        } else {
+            let _ = fs::copy(&source, &goal);
+        }
+    }
+}
+
 /// A copy of a stopped node's directory; what is made anew at each start is left out.
 pub fn copy_dir(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a directory is made");

@@ -20,7 +20,7 @@ use talanoa_proto::{
 };
 
 /// Every decoder of this file by name, for tables and seeds.
-pub const ALL: &[(&str, fn(&[u8]) -> bool)] = &[
+pub const ALL: &[super::Target] = &[
     ("envelope", envelope),
     ("object", object),
     ("charter", charter),

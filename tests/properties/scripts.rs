@@ -19,7 +19,7 @@ use talanoa_proto::{
     wire,
 };
 
-pub const ALL: &[(&str, fn(&[u8]) -> bool)] =
+pub const ALL: &[super::Target] =
     &[("proofs", proofs), ("identity", identity), ("feed", feed), ("consent", consent)];
 
 const FEDERATION: FederationId = FederationId([8; 32]);
@@ -188,7 +188,11 @@ pub fn feed(bytes: &[u8]) -> bool {
         }
         Ok(verified) => {
             let (salt, envelope) = &publisher.entries[verified.index() as usize];
-            assert_eq!((verified.salt(), verified.envelope()), (salt, envelope), "taken, and never journaled");
+            assert_eq!(
+                (verified.salt(), verified.envelope()),
+                (salt, envelope),
+                "taken, and never journaled"
+            );
             let _ = trusted.accept(&verified);
             true
         }
@@ -350,26 +354,33 @@ fn consent_event(script: &mut Script<'_>, datasets: &[DatasetId; 2]) -> Event {
     let n = script.below(8);
     let origin = Origin { federation: FEDERATION, member: MemberId([1; 32]), epoch: 1 };
     match script.below(8) {
-        0 => Event::Revoke(id(100 + n), Revocation {
-            origin,
-            grants: vec![id(n)],
-            purge: false,
-            purge_by: 0,
-            reason: String::new(),
-            declared_at: 0,
-        }),
-        1 => Event::Deny(id(50 + n), Denial {
-            origin,
-            subject: [None, Some(READER), Some(MemberId([7; 32]))][n % 3],
-            dataset: [None, Some(datasets[0].clone())][n / 4].clone(),
-            until: [None, Some(n as u64)][n % 2],
-            declared_at: 0,
-            nonce: [0; 16],
-        }),
+        0 => Event::Revoke(
+            id(100 + n),
+            Revocation {
+                origin,
+                grants: vec![id(n)],
+                purge: false,
+                purge_by: 0,
+                reason: String::new(),
+                declared_at: 0,
+            },
+        ),
+        1 => Event::Deny(
+            id(50 + n),
+            Denial {
+                origin,
+                subject: [None, Some(READER), Some(MemberId([7; 32]))][n % 3],
+                dataset: [None, Some(datasets[0].clone())][n / 4].clone(),
+                until: [None, Some(n as u64)][n % 2],
+                declared_at: 0,
+                nonce: [0; 16],
+            },
+        ),
         2 => Event::Lift(LiftDenial { origin, denials: vec![id(50 + n)], declared_at: 0 }),
         3 => Event::End(id(n)),
         kind => {
-            let scope = if kind % 2 == 0 { Scope::All } else { Scope::Datasets(vec![datasets[n % 2].clone()]) };
+            let scope =
+                if kind % 2 == 0 { Scope::All } else { Scope::Datasets(vec![datasets[n % 2].clone()]) };
             // What an id stands for is a function of the id: ids are hashes of contents.
             let grant = grant_of(n, origin.member, scope, (n % 4) as u64, 4 + n as u64);
             Event::Grant(id(n + 8 * (kind % 2)), grant)

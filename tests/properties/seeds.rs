@@ -85,8 +85,13 @@ fn all() -> Vec<(&'static str, String, Vec<u8>)> {
         let bytes = [&[record.kind()][..], &record.encode()].concat();
         add("record", &format!("kind-{}", record.kind()), bytes);
     }
-    add("table", "sdmx.csv", b"STRUCTURE,STRUCTURE_ID,ACTION,REF_AREA,TIME_PERIOD,OBS_VALUE,NOTE\n\
-        dataflow,T:T(1.0.0),I,FJI,2020,1.5,\"a, \"\"b\"\"\"\ndataflow,T:T(1.0.0),I,FJI,2021-Q1,2,\n".to_vec());
+    add(
+        "table",
+        "sdmx.csv",
+        b"STRUCTURE,STRUCTURE_ID,ACTION,REF_AREA,TIME_PERIOD,OBS_VALUE,NOTE\n\
+        dataflow,T:T(1.0.0),I,FJI,2020,1.5,\"a, \"\"b\"\"\"\ndataflow,T:T(1.0.0),I,FJI,2021-Q1,2,\n"
+            .to_vec(),
+    );
     add("table", "plain.csv", b"area,year,value\nFJ,2020,1\nWS,2021,2\n".to_vec());
     add("config", "example", include_bytes!("../../deploy/talanoa.example.toml").to_vec());
     all
@@ -107,7 +112,13 @@ fn script(target: &str, n: u32) -> Vec<u8> {
 fn genesis(key: &SigningKey) -> IdentityEvent {
     let root = KeySet { keys: vec![key.verifying_key().into()], threshold: 1 };
     let code = "FJ".parse().unwrap();
-    IdentityEvent::genesis(Genesis { code, name: "Fiji".into(), kind: MemberKind::Country, root, created_at: 0 })
+    IdentityEvent::genesis(Genesis {
+        code,
+        name: "Fiji".into(),
+        kind: MemberKind::Country,
+        root,
+        created_at: 0,
+    })
 }
 
 fn grant() -> Grant {

@@ -4,10 +4,13 @@
 //! signature by signature, the one held here.
 
 use bytes::Bytes;
+use ed25519_dalek::VerifyingKey;
 use talanoa_proto::{
     charter::verify_endpoint,
+    checkpoint::{Checkpoint, SignedCheckpoint},
     envelope::Envelope,
     id::MemberId,
+    identity::Role,
     wire::{HelloRequest, HelloResponse, IdentityChain, IdentityHead},
 };
 
@@ -15,7 +18,9 @@ use crate::{
     node::Node,
     store::{
         Batch,
-        records::{EndpointLearnt, Evidence, IdentityLearnt, Record},
+        records::{EndpointLearnt, IdentityLearnt, OwnHeadShown, Record},
+        signing::{OwnHead, Signing},
+        state::EPOCH,
     },
 };
 
@@ -118,26 +123,44 @@ fn newer_endpoint(node: &Node, peer: MemberId, endpoint: &Bytes) -> Option<Recor
     newer.then(|| EndpointLearnt { member: peer.to_bytes(), envelope: endpoint.clone() }.into())
 }
 
-/// A peer that holds a valid head of ours, beyond our own or another of the same size, knows a journal
-/// that we signed and no longer have: our directory was restored from an older copy.
-async fn judge_own(node: &Node, caller: MemberId, note: &Bytes) {
-    if note.is_empty() {
-        return;
+/// What a member holds of our own journal. A head that we signed and do not have means that our directory
+/// was restored from an older copy, or runs twice: from here on nothing is signed. Returns whether the
+/// member holds a head that our journal contains.
+pub async fn judge_own(node: &Node, member: MemberId, note: &Bytes) -> bool {
+    let Some(shown) = own_head(node, note) else { return false };
+    match node.store.contains_head(&shown) {
+        Ok(true) => {
+            if node.store.signing() == Signing::Unconfirmed {
+                node.store.set_signing(Signing::Confirmed);
+            }
+            return true;
+        }
+        Ok(false) => {}
+        // Unreadable is not unequal.
+        Err(error) => {
+            tracing::error!(%error, "own journal cannot be read");
+            return false;
+        }
     }
+    let head = OwnHead { member, shown, size: node.store.checkpoint().checkpoint().size };
+    if node.store.view().own_head_shown.is_none() {
+        tracing::error!(peer = %member.short(), "{head}: nothing new is signed");
+        let record =
+            OwnHeadShown { member: member.to_bytes(), note: note.clone(), size: head.size, at: node.now() };
+        let _ = node.store.commit(Batch::of(record)).await;
+    }
+    node.store.set_signing(Signing::Stopped(head));
+    false
+}
+
+/// Valid under any node key that we ever had: an older copy may not know the newest.
+fn own_head(node: &Node, note: &Bytes) -> Option<Checkpoint> {
     let own = node.store.checkpoint();
-    let (ours, key) = (own.checkpoint().clone(), node.key.verifying_key());
-    let Ok(theirs) = talanoa_proto::checkpoint::SignedCheckpoint::open(note, &ours.origin, &[key]) else {
-        return;
-    };
-    let shown = theirs.checkpoint();
-    let forked = shown.size > ours.size || shown.size == ours.size && shown.root != ours.root;
-    if forked {
-        let what = format!(
-            "journal.fork: {caller} holds our head of {} entries, we have {}: this directory is an older copy",
-            shown.size, ours.size
-        );
-        tracing::error!(%what, "own journal was rolled back");
-        let evidence = Evidence { member: caller.to_bytes(), what, at: node.now() };
-        let _ = node.store.commit(Batch::of(evidence)).await;
-    }
+    let view = node.store.view();
+    let delegated = view.members.get(&node.me).map(|m| m.identity.keys(Role::Node, (EPOCH, u64::MAX)));
+    let mut keys: Vec<VerifyingKey> =
+        delegated.iter().flatten().filter_map(|k| VerifyingKey::from_bytes(&k.0).ok()).collect();
+    keys.push(node.key.verifying_key());
+    let signed = SignedCheckpoint::open(note, &own.checkpoint().origin, &keys).ok()?;
+    Some(signed.checkpoint().clone())
 }

@@ -3,6 +3,7 @@
 //! The exchange itself is the client library's corridor; here is what a node adds: a ledger for a
 //! memory, a shelf for files, and `Hello` in both directions.
 
+pub mod confirm;
 pub mod hello;
 pub mod keeper;
 
@@ -32,6 +33,7 @@ struct Plan {
 
 /// Keeps one follower per followed member until `stop`.
 pub async fn run(node: Arc<Node>, stop: CancellationToken) {
+    tokio::spawn(confirm::run(Arc::clone(&node), stop.clone()));
     let mut running: BTreeMap<MemberId, (Plan, CancellationToken, JoinHandle<()>)> = BTreeMap::new();
     let mut changed = node.store.watch();
     loop {
@@ -139,7 +141,10 @@ impl Watcher for LinkWatcher {
             link.last_error = None;
         });
         let (node, hello, member) = (Arc::clone(&self.node), hello.clone(), self.member);
-        tokio::spawn(async move { hello::learn(&node, member, &hello.newer, &hello.endpoint).await });
+        tokio::spawn(async move {
+            hello::judge_own(&node, member, &hello.your_checkpoint).await;
+            hello::learn(&node, member, &hello.newer, &hello.endpoint).await;
+        });
     }
 
     fn stepped(&self, _: &Cursor) {

@@ -11,6 +11,7 @@ mod open;
 pub mod records;
 mod sequencer;
 pub mod shelf;
+pub mod signing;
 pub mod state;
 pub mod tree;
 
@@ -20,7 +21,7 @@ use std::sync::{
 };
 
 use talanoa_proto::{
-    checkpoint::SignedCheckpoint,
+    checkpoint::{Checkpoint, SignedCheckpoint},
     entry::{self, Declared, Salt},
     id::{Commitment, MemberId},
     merkle::{self, Hash},
@@ -35,6 +36,7 @@ use ledger::{LedgerError, LedgerReader, Position};
 pub use open::Layout;
 use records::{Access, ForeignEntry, OwnEntry, Record};
 use shelf::Shelf;
+use signing::{OwnHead, Signing};
 use state::State;
 use tree::TreeReader;
 
@@ -60,6 +62,8 @@ pub enum StoreError {
     Journal,
     #[error("the disk is full: publishing stops, revoking still works. Free some space")]
     Full,
+    #[error("{0}. Nothing new is signed; what is here is served as before")]
+    RolledBack(OwnHead),
     #[error("the node is stopping")]
     Stopping,
 }
@@ -81,6 +85,11 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Whether the journal grows, so that a new head is signed.
+    fn signs(&self) -> bool {
+        self.records.iter().any(|r| matches!(r, Record::OwnEntry(_)))
+    }
+
     pub fn of(record: impl Into<Record>) -> Self {
         Self { records: vec![record.into()], ..Self::default() }
     }
@@ -106,6 +115,7 @@ struct Inner {
     /// Grows with every consent, charter or identity change: what a running stream compares.
     generation: AtomicU64,
     changed: watch::Sender<u64>,
+    signing: watch::Sender<Signing>,
     jobs: mpsc::Sender<sequencer::Job>,
     failed: CancellationToken,
     index: Index,
@@ -135,6 +145,9 @@ impl<R> Held<R> {
 impl Store {
     /// Returns after the batch is on disk. On error nothing of it is acknowledged.
     pub async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
+        if batch.signs() {
+            self.may_sign().await?;
+        }
         let (done, outcome) = oneshot::channel();
         let job = sequencer::Job::Commit(sequencer::Commit { batch, done });
         self.inner.jobs.send(job).await.map_err(|_| StoreError::Stopping)?;
@@ -148,6 +161,37 @@ impl Store {
 
     pub fn checkpoint(&self) -> SignedCheckpoint {
         self.inner.checkpoint.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    /// Waits while members are being asked what they hold of our journal.
+    pub async fn may_sign(&self) -> Result<(), StoreError> {
+        let mut signing = self.inner.signing.subscribe();
+        let settled = signing.wait_for(|s| *s != Signing::Waiting).await.map_err(|_| StoreError::Stopping)?;
+        match &*settled {
+            Signing::Stopped(head) => Err(StoreError::RolledBack(head.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    pub fn signing(&self) -> Signing {
+        self.inner.signing.borrow().clone()
+    }
+
+    /// What members said. Once stopped it stays so: only another directory mends it.
+    pub fn set_signing(&self, told: Signing) {
+        self.inner.signing.send_if_modified(|signing| {
+            let changes = !matches!(signing, Signing::Stopped(_)) && *signing != told;
+            if changes {
+                *signing = told;
+            }
+            changes
+        });
+    }
+
+    /// Whether our journal contains a head that was shown to us as ours.
+    pub fn contains_head(&self, shown: &Checkpoint) -> std::io::Result<bool> {
+        let size = self.checkpoint().checkpoint().size;
+        Ok(shown.size <= size && self.inner.tree.root(shown.size)? == shown.root)
     }
 
     /// Number of ledger records. A hint to look, never the data.

@@ -27,6 +27,7 @@ use crate::store::{
     records::{OwnEntry, Record},
     sequencer::Sequencer,
     shelf::Shelf,
+    signing::Signing,
     state::{EPOCH, State},
     tree::Opening,
 };
@@ -119,12 +120,14 @@ impl Store {
         shelf.clear_staging()?;
 
         let checkpoint = checkpoint(me, head, &key);
+        let signing = state.own_head_shown.clone().map_or(Signing::Unconfirmed, Signing::Stopped);
         let (jobs, queue) = mpsc::channel(1024);
         let inner = Arc::new(Inner {
             state: RwLock::new(state),
             checkpoint: RwLock::new(checkpoint),
             generation: AtomicU64::new(1),
             changed: watch::channel(ledger.records()).0,
+            signing: watch::channel(signing).0,
             jobs,
             failed: CancellationToken::new(),
             index,

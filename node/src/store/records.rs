@@ -156,6 +156,13 @@ records! {
         #[prost(bytes = "bytes", tag = "6")] pub note: Bytes,
         #[prost(uint64, tag = "7")] pub at: u64,
     }
+    // A head that we signed and no longer have. From here on nothing is signed, restarts included.
+    20 OwnHeadShown {
+        #[prost(bytes = "bytes", tag = "1")] pub member: Bytes,
+        #[prost(bytes = "bytes", tag = "2")] pub note: Bytes,
+        #[prost(uint64, tag = "3")] pub size: u64,
+        #[prost(uint64, tag = "4")] pub at: u64,
+    }
 }
 
 /// A release named in a tombstone: its index in the origin's journal, the bytes of its files here, and

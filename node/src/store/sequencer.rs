@@ -27,6 +27,7 @@ use crate::store::{
     ledger::{Ledger, LedgerReader, Position},
     open,
     records::Record,
+    signing::Signing,
     state::EPOCH,
     tree::Tree,
 };
@@ -110,6 +111,7 @@ impl Sequencer {
     fn commit(&mut self, group: Vec<Commit>) -> bool {
         // While the reserve is spent, only what narrows is written: the next revocation needs the room.
         let group = if self.full && !self.reserve.fill() { refuse_widening(group) } else { group };
+        let group = self.refuse_signing(group);
         self.full &= !self.reserve.is_filled();
         if group.is_empty() {
             return true;
@@ -130,6 +132,16 @@ impl Sequencer {
             }
             Err(error) => self.fail(group, error),
         }
+    }
+
+    /// Asked here too: a member may have spoken while the commit was on its way.
+    fn refuse_signing(&self, group: Vec<Commit>) -> Vec<Commit> {
+        let Some(Signing::Stopped(head)) = self.inner.upgrade().map(|i| i.signing.borrow().clone()) else {
+            return group;
+        };
+        let (signs, others): (Vec<Commit>, Vec<Commit>) = group.into_iter().partition(|j| j.batch.signs());
+        signs.into_iter().for_each(|job| answer(job, Err(StoreError::RolledBack(head.clone()))));
+        others
     }
 
     fn fail(&mut self, group: Vec<Commit>, error: StoreError) -> bool {

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use talanoa_proto::{
     charter::{CharterFile, verify_endpoint},
+    checkpoint::{Checkpoint, SignedNote},
     consent::ConsentState,
     entry::Declared,
     envelope::Envelope,
@@ -19,7 +20,11 @@ use talanoa_proto::{
     wire::Cursor,
 };
 
-use crate::store::{ledger::Position, records::Record};
+use crate::store::{
+    ledger::Position,
+    records::{OwnHeadShown, Record},
+    signing::OwnHead,
+};
 
 pub const EPOCH: u32 = 1;
 
@@ -45,6 +50,8 @@ pub struct State {
     /// Own revocations with purge: what each holder owes.
     pub orders: BTreeMap<ObjectId, PurgeOrder>,
     pub exports: BTreeMap<Commitment, Vec<u64>>,
+    /// A head of ours that a member holds and this journal does not.
+    pub own_head_shown: Option<OwnHead>,
 }
 
 #[derive(Clone, Debug)]
@@ -152,6 +159,7 @@ impl State {
             peers: BTreeMap::new(),
             orders: BTreeMap::new(),
             exports: BTreeMap::new(),
+            own_head_shown: None,
         }
     }
 
@@ -226,6 +234,7 @@ impl State {
                     self.exports.entry(release).or_default().push(export.at);
                 }
             }
+            Record::OwnHeadShown(shown) => self.own_head_shown = own_head(shown),
             other => self.fold_peer(other),
         }
     }
@@ -463,6 +472,16 @@ impl State {
         }
         holders
     }
+}
+
+/// Its signature was checked before it was written.
+fn own_head(record: &OwnHeadShown) -> Option<OwnHead> {
+    let note = SignedNote::parse(&record.note).ok()?;
+    Some(OwnHead {
+        member: id(&record.member)?,
+        shown: Checkpoint::parse(&note.text).ok()?,
+        size: record.size,
+    })
 }
 
 fn id(bytes: &[u8]) -> Option<MemberId> {

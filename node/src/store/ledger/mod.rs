@@ -37,7 +37,8 @@ pub enum LedgerError {
     Io(#[from] io::Error),
     #[error(
         "the ledger is damaged in {segment} at byte {offset}, before what was acknowledged: {what}. Nothing was \
-         changed. Restore the directory from a backup, then run `talanoa fsck`"
+         changed. Either it is damaged, or this directory is an older copy than its anchor: put back the newest copy, \
+         then run `talanoa fsck`"
     )]
     Damaged { segment: String, offset: u64, what: &'static str },
     #[error("the anchor file is missing or damaged: restore {path} from a backup; without it a torn tail and rot look the same", path = path.display())]
