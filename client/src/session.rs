@@ -8,8 +8,8 @@ use talanoa_proto::{
     id::PublicKey,
     limits,
     wire::{
-        CatalogueRequest, DeliverRequest, FeedItem, FetchPart, FetchRequest, FollowRequest, HelloRequest,
-        HelloResponse, exchange_client::ExchangeClient,
+        CatalogueRequest, DeliverRequest, Entry, FeedItem, FetchPart, FetchRequest, FollowRequest,
+        HelloRequest, HelloResponse, RecoverRequest, exchange_client::ExchangeClient,
     },
 };
 use tokio::net::TcpStream;
@@ -78,6 +78,20 @@ impl Session {
 
     pub async fn fetch(&mut self, request: FetchRequest) -> Result<Streaming<FetchPart>, PeerError> {
         Ok(self.client.fetch(request).await?.into_inner())
+    }
+
+    /// What the peer holds of our own journal.
+    pub async fn recover(&mut self, request: RecoverRequest) -> Result<Vec<Entry>, PeerError> {
+        let asked = request.indexes.len();
+        let mut stream = self.client.recover(request).await?.into_inner();
+        let mut entries = Vec::new();
+        while let Some(entry) = stream.message().await? {
+            if entries.len() >= asked {
+                return Err(PeerError::Protocol("more entries than were asked for"));
+            }
+            entries.push(entry);
+        }
+        Ok(entries)
     }
 
     pub async fn deliver(&mut self, request: DeliverRequest) -> Result<(), PeerError> {

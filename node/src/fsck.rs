@@ -97,12 +97,16 @@ fn check_home(home: &Home, report: &mut Report) {
             }
         }
     }
-    for role in ["root", "consent"] {
+    let identity = &home.card.identity;
+    let consent = identity.keys(talanoa_proto::identity::Role::Consent, (0, 0));
+    for (role, expected) in [("root", &identity.root().keys), ("consent", &consent)] {
         let path = home.key_path(role);
-        if path.exists()
-            && let Err(error) = keys::load(&path)
-        {
-            report.fault(error.to_string());
+        match path.exists().then(|| keys::load(&path)) {
+            Some(Err(error)) => report.fault(error.to_string()),
+            Some(Ok(key)) if !expected.contains(&key.verifying_key().into()) => {
+                report.fault(format!("the {role} key is not one that the identity names"));
+            }
+            _ => {}
         }
     }
 }
@@ -186,7 +190,7 @@ fn gather(
             gathered.zeroed.insert(visit.at);
             return Ok(());
         }
-        Payload::Rotten => {
+        Payload::Rotten(_) => {
             gathered.rotten.insert(visit.at, visit.number);
             return Ok(());
         }

@@ -23,5 +23,6 @@ pub mod peers;
 pub mod problem;
 pub mod publish;
 pub mod purge;
+pub mod repair;
 pub mod serve;
 pub mod store;

@@ -380,6 +380,7 @@ pub fn status(node: &Node, warning: Option<String>) -> Value {
         "journal": checkpoint.checkpoint().size,
         "root": hex::encode(checkpoint.checkpoint().root),
         "signing": node.store.signing().name(),
+        "consent": view.consent_suspended.then_some("suspended: an own entry is damaged, talanoa repair"),
         "datasets": view.datasets.len(),
         "following": view.peers.values().filter(|p| p.follow.is_some()).count(),
         "node_key": talanoa_client::tls::fingerprint(&node.key.verifying_key().to_bytes()),

@@ -47,7 +47,8 @@ pub struct Permitted {
     commitment: Commitment,
     release: Arc<Release>,
     purpose: String,
-    grant: ObjectId,
+    /// `None`: the reader is the one who released it, and is given back what is its own.
+    grant: Option<ObjectId>,
     until: u64,
     generation: u64,
 }
@@ -56,16 +57,39 @@ impl Permitted {
     pub fn ask(node: &Node, reader: MemberId, commitment: Commitment, purpose: &str) -> Option<Self> {
         // Read before the question: a change in between is noticed at the first message.
         let generation = node.store.generation();
-        let held = node.store.own_release(&commitment)?;
+        let Some(held) = node.store.own_release(&commitment) else {
+            return Self::return_to_origin(node, reader, commitment, purpose, generation);
+        };
         let release = held.release()?;
         let request = Request::new(reader, release, Action::Read, purpose);
         match may(&request, &node.store.view().consent, node.now()) {
             Verdict::Yes { grant, until } => {
                 let (release, purpose) = (Arc::new(release.clone()), purpose.to_owned());
-                Some(Self { reader, commitment, release, purpose, grant, until, generation })
+                Some(Self { reader, commitment, release, purpose, grant: Some(grant), until, generation })
             }
             Verdict::No(_) => None,
         }
+    }
+
+    fn return_to_origin(
+        node: &Node,
+        reader: MemberId,
+        commitment: Commitment,
+        purpose: &str,
+        generation: u64,
+    ) -> Option<Self> {
+        let (origin, held) = node.store.foreign_release(&commitment)?;
+        let release = Arc::new(held.release()?.clone());
+        let purpose = purpose.to_owned();
+        (origin == reader).then_some(Self {
+            reader,
+            commitment,
+            release,
+            purpose,
+            grant: None,
+            until: u64::MAX,
+            generation,
+        })
     }
 
     /// One comparison while nothing changed; the whole question again when something did.
@@ -105,7 +129,10 @@ pub async fn fetch(node: Arc<Node>, reader: MemberId, request: FetchRequest) -> 
 
     let sent = Arc::new(AtomicU64::new(0));
     let is_data = matches!(part, fetch_request::Part::Chunks(_));
-    let record = if is_data { Some(begin_access(&node, &permitted, n).await?) } else { None };
+    let record = match permitted.grant {
+        Some(grant) if is_data => Some(begin_access(&node, &permitted, grant, n).await?),
+        _ => None,
+    };
     let (sender, receiver) = mpsc::channel(2);
     let (zstd, counter) = (request.zstd, Arc::clone(&sent));
     tokio::task::spawn_blocking(move || {
@@ -148,13 +175,18 @@ fn check_ranges(ranges: &[Range]) -> Result<(), &'static str> {
 }
 
 /// Durable before the first byte: what is not on record did not leave.
-async fn begin_access(node: &Node, permitted: &Permitted, distribution: u32) -> Result<Bytes, Status> {
+async fn begin_access(
+    node: &Node,
+    permitted: &Permitted,
+    grant: ObjectId,
+    distribution: u32,
+) -> Result<Bytes, Status> {
     let transfer: [u8; 16] = keys::random().map_err(Problem::from)?;
     let transfer = Bytes::copy_from_slice(&transfer);
     let access = Access {
         reader: permitted.reader.to_bytes(),
         release: permitted.commitment.to_bytes(),
-        grant: permitted.grant.to_bytes(),
+        grant: grant.to_bytes(),
         purpose: permitted.purpose.clone(),
         started: node.now(),
         distribution,

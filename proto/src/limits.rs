@@ -92,6 +92,8 @@ pub const HEADER_LIST_BYTES_MAX: u32 = 16 * 1024;
 pub const RUN_BYTES_MAX: usize = 256 * 1024;
 /// Chunk ranges that one `Fetch` names.
 pub const RANGES_PER_FETCH_MAX: usize = 8 * 1024;
+/// Lost entries that one `Recover` names.
+pub const INDEXES_PER_RECOVER_MAX: usize = 1024;
 /// Plain bytes per compressed byte; more is a bomb.
 pub const ZSTD_RATIO_MAX: usize = 20;
 /// Connections that have not shown a key yet, in all.

@@ -4,9 +4,11 @@
 
 mod admission;
 mod bad_input;
+mod bit_rot;
 mod crash;
 mod cursor;
 mod feed_work;
+mod histories;
 mod house_rules;
 mod library;
 mod purge;

@@ -71,9 +71,17 @@ impl Done {
 
 /// Runs the program with a directory.
 pub fn talanoa(dir: &Path, words: &[&str]) -> Done {
-    let output =
-        Command::new(program()).arg("--dir").arg(dir).args(words).env_remove("TALANOA_FAULT").output();
-    Done::of(output.expect("the program runs"))
+    talanoa_with(dir, words, None)
+}
+
+/// The same, and something happens at a durable operation.
+pub fn talanoa_with(dir: &Path, words: &[&str], fault: Option<&str>) -> Done {
+    let mut command = Command::new(program());
+    command.arg("--dir").arg(dir).args(words).env_remove("TALANOA_FAULT");
+    if let Some(fault) = fault {
+        command.env("TALANOA_FAULT", fault);
+    }
+    Done::of(command.output().expect("the program runs"))
 }
 
 /// One member of a test federation.
@@ -84,6 +92,8 @@ pub struct Member {
     process: Option<Process>,
     /// What the process before said, to its last line.
     last_log: String,
+    /// Segments of the ledger end after so many bytes; `None`: as usual.
+    pub segment_bytes: Option<u64>,
 }
 
 struct Process {
@@ -110,12 +120,13 @@ impl Member {
             words.push("--observer");
         }
         talanoa(&dir, &words).ok();
-        Self { code: code.to_owned(), dir, port, process: None, last_log: String::new() }
+        Self::at(code, dir, port)
     }
 
     /// A member whose directory is there already.
     pub fn at(code: &str, dir: PathBuf, port: u16) -> Self {
-        Self { code: code.to_owned(), dir, port, process: None, last_log: String::new() }
+        let (process, last_log, segment_bytes) = (None, String::new(), None);
+        Self { code: code.to_owned(), dir, port, process, last_log, segment_bytes }
     }
 
     pub fn talanoa(&self, words: &[&str]) -> Done {
@@ -129,6 +140,9 @@ impl Member {
         command.env_remove("TALANOA_FAULT").env("RUST_LOG", "info");
         if let Some(fault) = fault {
             command.env("TALANOA_FAULT", fault);
+        }
+        if let Some(bytes) = self.segment_bytes {
+            command.env("TALANOA_SEGMENT_BYTES", bytes.to_string());
         }
         let mut child = command.spawn().expect("the program starts");
         let log = Arc::new(Mutex::new(String::new()));

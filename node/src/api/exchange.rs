@@ -7,8 +7,9 @@ use talanoa_proto::{
     id::{DatasetId, MemberId},
     limits,
     wire::{
-        CatalogueRequest, Cursor, DeliverRequest, DeliverResponse, FeedItem, FetchRequest, FollowRequest,
-        HelloRequest, HelloResponse, exchange_server::Exchange, feed_item::Item,
+        CatalogueRequest, Cursor, DeliverRequest, DeliverResponse, Entry, FeedItem, FetchRequest,
+        FollowRequest, HelloRequest, HelloResponse, RecoverRequest, exchange_server::Exchange,
+        feed_item::Item,
     },
 };
 use tokio::sync::mpsc;
@@ -22,7 +23,7 @@ use crate::{
     node::Node,
     peers::hello,
     problem::Problem,
-    purge,
+    publish, purge, repair,
     serve::{self, FetchStream},
     store::state::EPOCH,
 };
@@ -175,6 +176,25 @@ impl Exchange for ExchangeService {
     async fn fetch(&self, request: Request<FetchRequest>) -> Result<Response<FetchStream>, Status> {
         let caller = self.caller(&request)?;
         Ok(Response::new(serve::fetch(Arc::clone(&self.node), caller, request.into_inner()).await?))
+    }
+
+    type RecoverStream = Pin<Box<dyn Stream<Item = Result<Entry, Status>> + Send>>;
+
+    async fn recover(
+        &self,
+        request: Request<RecoverRequest>,
+    ) -> Result<Response<Self::RecoverStream>, Status> {
+        let caller = self.caller(&request)?;
+        let indexes = request.into_inner().indexes;
+        if indexes.len() > limits::INDEXES_PER_RECOVER_MAX || !indexes.is_sorted() {
+            return Err(Problem::bad_request("too many indexes, or not ascending").into());
+        }
+        let node = Arc::clone(&self.node);
+        let entries = publish::blocking(move || Ok(repair::give_back(&node, caller, &indexes))).await?;
+        if !entries.is_empty() {
+            tracing::info!(peer = %caller.short(), entries = entries.len(), "given back to their publisher");
+        }
+        Ok(Response::new(Box::pin(tokio_stream::iter(entries.into_iter().map(Ok)))))
     }
 
     async fn deliver(&self, request: Request<DeliverRequest>) -> Result<Response<DeliverResponse>, Status> {

@@ -117,6 +117,8 @@ pub enum Command {
     Status(Json),
     /// Check every file of the directory from its raw bytes
     Fsck,
+    /// Mend what is damaged with what members give back; the node must be stopped
+    Repair(Json),
     /// Build the index anew from the ledger
     Reindex,
     /// Look at the configuration

@@ -52,6 +52,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Sign { file, key } => offline::sign(&file, &key),
         Command::Verify { folder, federation, member } => offline::verify(&folder, federation, member),
         Command::Fsck => offline::fsck(dir),
+        Command::Repair(typed) => offline::repair(dir, typed.json).await,
         Command::Reindex => tokio::task::block_in_place(|| offline::reindex(dir)),
         Command::Config(Config::Check) => offline::config_check(dir),
         other => ask(dir, other).await,

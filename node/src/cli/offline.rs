@@ -25,7 +25,7 @@ use crate::{
     config::Settings,
     fsck,
     home::{Founding, Home},
-    keys,
+    keys, repair,
     store::{Store, disk::Disk},
 };
 
@@ -253,10 +253,36 @@ pub fn fsck(dir: &Path) -> Outcome {
         n => Err(Failure::Refused {
             message: format!("damaged: {n} faults"),
             advice: Some(
-                "deploy/OPERATING.md says for each file what its loss means and how it is restored".into(),
+                "talanoa repair asks members for what they hold of it; deploy/OPERATING.md says for each file what \
+                 its loss means"
+                    .into(),
             ),
         }),
     }
+}
+
+pub async fn repair(dir: &Path, json: bool) -> Outcome {
+    let home = Home::open(dir)?;
+    let findings = repair::repair(&home).await.context("repair")?;
+    if json {
+        let rows =
+            findings.iter().map(|f| serde_json::json!({ "what": f.what, "outcome": f.outcome.to_string() }));
+        println!("{}", serde_json::Value::from(rows.collect::<Vec<_>>()));
+    } else {
+        findings.iter().for_each(|f| println!("{}: {}", f.what, f.outcome));
+    }
+    let left = findings.iter().filter(|f| !f.outcome.is_done()).count();
+    if left > 0 {
+        return Err(Failure::Refused {
+            message: format!("{left} of {} damaged things are not mended", findings.len()),
+            advice: Some("put back the newest copy of the directory; deploy/OPERATING.md, \"Damage\"".into()),
+        });
+    }
+    eprintln!(
+        "{}",
+        if findings.is_empty() { "nothing is damaged" } else { "all mended; next: talanoa serve" }
+    );
+    Ok(())
 }
 
 pub fn reindex(dir: &Path) -> Outcome {

@@ -41,7 +41,10 @@ pub async fn run(node: Arc<Node>, stop: CancellationToken) {
         tracing::info!("own journal confirmed by a member");
         node.store.set_signing(Signing::Confirmed);
     } else {
-        tracing::warn!("no member that answered holds a head of our journal: signing unconfirmed");
+        // Where nobody was ever given anything, nobody can be expected to hold one.
+        if node.store.view().consent.grants().next().is_some() {
+            tracing::warn!("no member that answered holds a head of our journal: signing unconfirmed");
+        }
         node.store.set_signing(Signing::Unconfirmed);
     }
 }

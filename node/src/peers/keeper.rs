@@ -63,7 +63,8 @@ impl Memory for NodeKeeper {
         let mut taken = BTreeSet::new();
         for (entry, finding) in &step.entries {
             // Received before, or twice in this step: one record each, so that erasing one erases all.
-            let known = self.node.store.index().foreign_entry(&member, entry.index()).is_some();
+            // Read, not only found: what rotted here is taken again.
+            let known = self.node.store.foreign_entry(&member, entry.index()).is_some();
             if known || !taken.insert(entry.index()) {
                 continue;
             }

@@ -39,6 +39,8 @@ impl DiskError {
 #[derive(Clone, Debug, Default)]
 pub struct Disk {
     operations: Arc<AtomicU64>,
+    /// Smaller segments than usual, so that a test meets their ends.
+    segment_bytes: Option<u64>,
     #[cfg(feature = "fault")]
     fault: Arc<fault::Plan>,
 }
@@ -48,9 +50,29 @@ impl Disk {
     pub fn from_env() -> Self {
         Self {
             operations: Arc::default(),
+            #[cfg(not(feature = "fault"))]
+            segment_bytes: None,
+            #[cfg(feature = "fault")]
+            segment_bytes: std::env::var("TALANOA_SEGMENT_BYTES").ok().and_then(|n| n.parse().ok()),
             #[cfg(feature = "fault")]
             fault: Arc::new(fault::Plan::from_env()),
         }
+    }
+
+    /// For tests: the power fails at operation `at`, in the manner of `kind`; from there on every operation
+    /// fails, as if the process were gone.
+    #[cfg(feature = "fault")]
+    pub fn crashing(kind: &str, at: u64) -> Self {
+        Self { fault: Arc::new(fault::Plan::crashing(kind, at)), ..Self::default() }
+    }
+
+    #[cfg(feature = "fault")]
+    pub fn with_segment_bytes(self, bytes: u64) -> Self {
+        Self { segment_bytes: Some(bytes), ..self }
+    }
+
+    pub(super) fn segment_bytes_max(&self) -> u64 {
+        self.segment_bytes.unwrap_or(crate::store::ledger::SEGMENT_BYTES_MAX)
     }
 
     /// Durable operations begun so far.
@@ -248,12 +270,28 @@ mod fault {
         Enospc,
     }
 
+    impl Kind {
+        fn parse(text: &str) -> Option<Self> {
+            match text {
+                "kill" => Some(Self::Kill),
+                "lost" => Some(Self::Lost),
+                "torn" => Some(Self::Torn),
+                "eio" => Some(Self::Eio),
+                "enospc" => Some(Self::Enospc),
+                _ => None,
+            }
+        }
+    }
+
     #[derive(Debug, Default)]
     pub struct Plan {
         fault: Option<(Kind, u64)>,
         lost: Mutex<Option<Lost>>,
         told: AtomicBool,
         freed: AtomicI64,
+        /// The process of a simulated crash: gone, or about to be.
+        simulated: bool,
+        dead: AtomicBool,
     }
 
     /// What the platter holds in place of a write that is only in the cache.
@@ -272,27 +310,35 @@ mod fault {
         pub fn from_env() -> Self {
             let parse = |text: String| {
                 let (kind, number) = text.split_once('@')?;
-                let kind = match kind {
-                    "kill" => Kind::Kill,
-                    "lost" => Kind::Lost,
-                    "torn" => Kind::Torn,
-                    "eio" => Kind::Eio,
-                    "enospc" => Kind::Enospc,
-                    _ => return None,
-                };
-                Some((kind, number.parse().ok()?))
+                Some((Kind::parse(kind)?, number.parse().ok()?))
             };
             Self { fault: std::env::var("TALANOA_FAULT").ok().and_then(parse), ..Self::default() }
         }
 
+        pub fn crashing(kind: &str, at: u64) -> Self {
+            Self { fault: Kind::parse(kind).map(|kind| (kind, at)), simulated: true, ..Self::default() }
+        }
+
+        /// As `kill -9` does it: no destructor, no flush, no goodbye.
+        fn die(&self) -> io::Result<()> {
+            if self.simulated {
+                self.dead.store(true, Ordering::SeqCst);
+                return Err(io::Error::other("the power failed"));
+            }
+            let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+            std::process::abort()
+        }
+
         pub fn before(&self, number: u64, operation: &str) -> io::Result<()> {
             let Some((kind, at)) = self.fault else { return Ok(()) };
+            if self.dead.load(Ordering::SeqCst) {
+                return Err(io::Error::other("the power failed"));
+            }
             if operation == "sync" {
-                self.lose();
+                self.lose()?;
             }
             match kind {
-                Kind::Kill if number == at => die(),
-                Kind::Lost | Kind::Torn if number == at => die(),
+                Kind::Kill | Kind::Lost | Kind::Torn if number == at => self.die(),
                 Kind::Eio if number == at => {
                     self.tell();
                     Err(io::Error::from_raw_os_error(5))
@@ -316,7 +362,7 @@ mod fault {
         pub fn write(&self, file: &Arc<File>, bytes: &[u8], offset: u64) -> io::Result<()> {
             if matches!(self.fault, Some((Kind::Torn, _))) {
                 file.write_all_at(&bytes[..bytes.len() / 2], offset)?;
-                die();
+                return self.die();
             }
             let length = file.metadata()?.len();
             let mut before = vec![0; (length.saturating_sub(offset) as usize).min(bytes.len())];
@@ -334,12 +380,11 @@ mod fault {
         }
 
         /// The power fails: what was not on the platter is gone.
-        fn lose(&self) {
-            if let Some(lost) = self.lost().take() {
-                let _ = lost.file.write_all_at(&lost.before, lost.offset);
-                let _ = lost.file.set_len(lost.bytes);
-                die();
-            }
+        fn lose(&self) -> io::Result<()> {
+            let Some(lost) = self.lost().take() else { return Ok(()) };
+            let _ = lost.file.write_all_at(&lost.before, lost.offset);
+            let _ = lost.file.set_len(lost.bytes);
+            self.die()
         }
 
         fn lost(&self) -> std::sync::MutexGuard<'_, Option<Lost>> {
@@ -349,11 +394,5 @@ mod fault {
         pub fn freed(&self) {
             self.freed.store(FREED_OPERATIONS, Ordering::SeqCst);
         }
-    }
-
-    /// As `kill -9` does it: no destructor, no flush, no goodbye.
-    fn die() -> ! {
-        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
-        std::process::abort()
     }
 }

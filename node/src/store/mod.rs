@@ -9,6 +9,7 @@ pub mod index;
 pub mod ledger;
 mod open;
 pub mod records;
+pub mod scrub;
 mod sequencer;
 pub mod shelf;
 pub mod signing;

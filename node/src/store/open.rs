@@ -13,6 +13,8 @@ use talanoa_proto::{
     entry::Declared,
     id::MemberId,
     merkle,
+    object::Object,
+    release::Release,
     trusted::journal_origin,
 };
 use tokio::sync::{mpsc, watch};
@@ -94,7 +96,14 @@ impl Store {
         if let Some((segment, offset)) = opened.cut {
             tracing::warn!(segment, offset, "cut a torn tail that was never acknowledged");
         }
-        let Fold { state, tree, applier, unnamed, erasures, zeroed, rotten } = fold;
+        let Fold { mut state, tree, applier, unnamed, erasures, zeroed, rotten, consent_unknown } = fold;
+        if consent_unknown {
+            tracing::error!(
+                "an entry that may take consent back cannot be read: nothing is given to anybody. Stop the node, run \
+                 talanoa repair"
+            );
+            state.suspend_consent();
+        }
         // A record that is to be erased may be half way through it; any other is rot.
         for (record, at) in rotten.iter().filter(|(_, at)| !erasures.contains(at)) {
             tracing::error!(record, ?at, "ledger record is damaged and quarantined: run talanoa fsck");
@@ -114,8 +123,9 @@ impl Store {
         for at in erasures.into_iter().filter(|at| !zeroed.contains(at)) {
             ledger.erase(at)?;
         }
-        for folder in unnamed {
-            shelf.put_aside(&folder)?;
+        // While a record cannot be read, a folder that nobody names may be the one that it names.
+        if rotten.is_empty() {
+            unnamed.iter().try_for_each(|folder| shelf.put_aside(folder))?;
         }
         shelf.clear_staging()?;
 
@@ -167,6 +177,8 @@ struct Fold<'a> {
     erasures: Vec<Position>,
     zeroed: BTreeSet<Position>,
     rotten: Vec<(u64, Position)>,
+    /// An own entry that cannot be read may have been a revocation or a denial.
+    consent_unknown: bool,
 }
 
 impl<'a> Fold<'a> {
@@ -179,6 +191,7 @@ impl<'a> Fold<'a> {
             erasures: Vec::new(),
             zeroed: BTreeSet::new(),
             rotten: Vec::new(),
+            consent_unknown: false,
         })
     }
 
@@ -187,11 +200,11 @@ impl<'a> Fold<'a> {
             Payload::Intact(payload) => payload,
             Payload::Zeroed => {
                 self.zeroed.insert(visit.at);
-                return self.damaged(visit.kind);
+                return self.damaged(visit.kind, &[]);
             }
-            Payload::Rotten => {
+            Payload::Rotten(left) => {
                 self.rotten.push((visit.number, visit.at));
-                return self.damaged(visit.kind);
+                return self.damaged(visit.kind, left);
             }
         };
         let record = Record::decode(visit.kind, payload).map_err(|e| LedgerError::Visitor(e.to_string()))?;
@@ -211,8 +224,11 @@ impl<'a> Fold<'a> {
     }
 
     /// An own entry that rotted still has its leaf in the tree file; the journal stays whole.
-    fn damaged(&mut self, kind: u8) -> Result<(), LedgerError> {
+    fn damaged(&mut self, kind: u8, left: &[u8]) -> Result<(), LedgerError> {
         if kind == Record::OwnEntry(OwnEntry::default()).kind() {
+            // What still names itself a release took no consent back: rot does not write such words.
+            let release = Release::TYPE.as_bytes();
+            self.consent_unknown |= !left.windows(release.len()).any(|w| w == release);
             self.tree.push(None)?;
             self.state.size += 1;
             self.state.step += 1;

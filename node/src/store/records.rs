@@ -25,6 +25,11 @@ macro_rules! records {
                 match self { $(Record::$name(_) => $number,)+ }
             }
 
+            /// For people; empty for a kind that this version does not know.
+            pub fn name(kind: u8) -> &'static str {
+                match kind { $($number => stringify!($name),)+ _ => "" }
+            }
+
             pub fn encode(&self) -> Vec<u8> {
                 match self { $(Record::$name(r) => r.encode_to_vec(),)+ }
             }

@@ -138,6 +138,16 @@ impl Shelf {
         self.disk.rename(&self.partial.join(release.to_string()), &self.folder(release))
     }
 
+    /// A damaged release goes back to where files arrive: its sound chunks are kept, the others fetched.
+    pub fn back_to_partial(&self, release: &Commitment) -> Result<(), DiskError> {
+        if !self.holds(release) {
+            return Ok(());
+        }
+        let partial = self.partial.join(release.to_string());
+        self.disk.remove_dir(&partial)?;
+        self.disk.rename(&self.folder(release), &partial)
+    }
+
     fn folder(&self, release: &Commitment) -> PathBuf {
         self.shelf.join(release.to_string())
     }
@@ -185,6 +195,11 @@ pub struct Reading {
 impl Reading {
     pub fn list(&self) -> &PageList {
         &self.list
+    }
+
+    /// Of the file itself.
+    pub fn bytes(&self) -> io::Result<u64> {
+        Ok(self.data.metadata()?.len())
     }
 
     pub fn page_bytes(&self, n: usize) -> Result<Bytes, ShelfError> {

@@ -52,6 +52,8 @@ pub struct State {
     pub exports: BTreeMap<Commitment, Vec<u64>>,
     /// A head of ours that a member holds and this journal does not.
     pub own_head_shown: Option<OwnHead>,
+    /// A record that may take consent back cannot be read: no grant counts.
+    pub consent_suspended: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -160,6 +162,7 @@ impl State {
             orders: BTreeMap::new(),
             exports: BTreeMap::new(),
             own_head_shown: None,
+            consent_suspended: false,
         }
     }
 
@@ -194,6 +197,13 @@ impl State {
         let member = self.members.get(member)?;
         let announced = || member.endpoint.as_ref().and_then(|(e, _)| e.addresses.first().cloned());
         member.address.clone().or_else(announced)
+    }
+
+    /// Every grant given so far counts as ended, for as long as this process lives.
+    pub fn suspend_consent(&mut self) {
+        let grants: Vec<ObjectId> = self.consent.grants().map(|(id, _)| *id).collect();
+        grants.into_iter().for_each(|id| self.consent.end(id));
+        self.consent_suspended = true;
     }
 
     /// Folds one record in. `declared` is the content of an own, foreign or received entry.

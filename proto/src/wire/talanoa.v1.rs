@@ -977,6 +977,12 @@ pub struct DeliverRequest {
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeliverResponse {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RecoverRequest {
+    /// of entries of the caller's journal; ascending
+    #[prost(uint64, repeated, tag = "1")]
+    pub indexes: ::prost::alloc::vec::Vec<u64>,
+}
 /// Generated client implementations.
 #[cfg(feature = "grpc")]
 pub mod exchange_client {
@@ -1189,6 +1195,31 @@ pub mod exchange_client {
                 .insert(GrpcMethod::new("talanoa.v1.Exchange", "Deliver"));
             self.inner.unary(req, path, codec).await
         }
+        /// What the callee holds of the caller's own journal, given back to a caller whose disk lost it.
+        pub async fn recover(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RecoverRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::Entry>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/talanoa.v1.Exchange/Recover",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("talanoa.v1.Exchange", "Recover"));
+            self.inner.server_streaming(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1248,6 +1279,17 @@ pub mod exchange_server {
             &self,
             request: tonic::Request<super::DeliverRequest>,
         ) -> std::result::Result<tonic::Response<super::DeliverResponse>, tonic::Status>;
+        /// Server streaming response type for the Recover method.
+        type RecoverStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::Entry, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// What the callee holds of the caller's own journal, given back to a caller whose disk lost it.
+        async fn recover(
+            &self,
+            request: tonic::Request<super::RecoverRequest>,
+        ) -> std::result::Result<tonic::Response<Self::RecoverStream>, tonic::Status>;
     }
     #[derive(Debug)]
     pub struct ExchangeServer<T> {
@@ -1545,6 +1587,52 @@ pub mod exchange_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/talanoa.v1.Exchange/Recover" => {
+                    #[allow(non_camel_case_types)]
+                    struct RecoverSvc<T: Exchange>(pub Arc<T>);
+                    impl<
+                        T: Exchange,
+                    > tonic::server::ServerStreamingService<super::RecoverRequest>
+                    for RecoverSvc<T> {
+                        type Response = super::Entry;
+                        type ResponseStream = T::RecoverStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RecoverRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Exchange>::recover(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RecoverSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

@@ -212,6 +212,20 @@ impl Ledger {
     }
 }
 
+/// Writes a lost payload back in place. Only bytes that the record's own header names are taken; false
+/// when these are not they. A crash in between leaves it rotten, as it was.
+pub fn mend(disk: &Disk, dir: &Path, at: Position, payload: &[u8]) -> Result<bool, LedgerError> {
+    let reader = LedgerReader { dir: dir.to_owned(), files: Arc::default() };
+    let header = reader.header(at).map_err(|_| LedgerError::NoRecord { at })?;
+    if payload.len() != at.bytes as usize || !matches!(header.judge(payload), Payload::Intact(_)) {
+        return Ok(false);
+    }
+    let file = disk.open(&dir.join(segment_name(at.segment)))?;
+    file.write_at(payload, at.offset + HEADER_BYTES as u64)?;
+    file.sync()?;
+    Ok(true)
+}
+
 pub fn segment_name(segment: u32) -> String {
     format!("{segment:08}.seg")
 }
@@ -244,7 +258,7 @@ impl LedgerReader {
         match header.judge(&payload) {
             Payload::Intact(_) => Ok((header.kind, payload)),
             Payload::Zeroed => Err(ReadError::Erased),
-            Payload::Rotten => Err(ReadError::Damaged),
+            Payload::Rotten(_) => Err(ReadError::Damaged),
         }
     }
 

@@ -8,8 +8,8 @@ use crate::store::{
     anchor::{self, Anchor, Anchored, JournalHead},
     disk::Disk,
     ledger::{
-        HEADER_BYTES, Header, Ledger, LedgerError, PAYLOAD_BYTES_MAX, Payload, Position, SEGMENT_BYTES_MAX,
-        segment_name, segments,
+        HEADER_BYTES, Header, Ledger, LedgerError, PAYLOAD_BYTES_MAX, Payload, Position, segment_name,
+        segments,
     },
 };
 
@@ -57,7 +57,7 @@ impl Ledger {
         let anchored = Anchored { incarnation, write, records, segment, offset, chain, journal };
         let anchor = Anchor::open(&disk, anchor_dir)?;
         anchor.write(&anchored)?;
-        let (dir, segment_bytes_max) = (dir.to_owned(), SEGMENT_BYTES_MAX);
+        let (dir, segment_bytes_max) = (dir.to_owned(), disk.segment_bytes_max());
         Ok(Self {
             disk,
             dir,
@@ -84,7 +84,7 @@ impl Ledger {
         let mut anchored = anchor::newest(anchor::read(anchor_dir)?).ok_or_else(missing)?;
         let mut opened = Opened::default();
         let walk = walk(dir, Some(&anchored), &mut |v| {
-            if v.payload == Payload::Rotten && v.number < anchored.records {
+            if matches!(v.payload, Payload::Rotten(_)) && v.number < anchored.records {
                 opened.rotten.push(v.number);
             }
             visit(v)
@@ -123,6 +123,7 @@ impl Ledger {
             anchored.write += 1;
             anchor.write(&anchored)?;
         }
+        let segment_bytes_max = disk.segment_bytes_max();
         let ledger = Self {
             disk,
             dir: dir.to_owned(),
@@ -133,11 +134,19 @@ impl Ledger {
             offset: walk.offset,
             records: walk.records,
             chain: walk.chain,
-            segment_bytes_max: SEGMENT_BYTES_MAX,
+            segment_bytes_max,
             poisoned: false,
         };
         Ok((ledger, opened))
     }
+}
+
+/// Every record as if it were acknowledged: for looking for rot where the anchor has been judged already.
+pub fn walk_all(
+    dir: &Path,
+    visit: &mut dyn FnMut(Visit<'_>) -> Result<(), LedgerError>,
+) -> Result<Walk, LedgerError> {
+    walk_up_to(dir, u64::MAX, visit)
 }
 
 /// Reads records until the end or the first that does not continue the chain. Changes nothing.
@@ -146,7 +155,14 @@ pub fn walk(
     anchored: Option<&Anchored>,
     visit: &mut dyn FnMut(Visit<'_>) -> Result<(), LedgerError>,
 ) -> Result<Walk, LedgerError> {
-    let acknowledged = anchored.map_or(0, |a| a.records);
+    walk_up_to(dir, anchored.map_or(0, |a| a.records), visit)
+}
+
+fn walk_up_to(
+    dir: &Path,
+    acknowledged: u64,
+    visit: &mut dyn FnMut(Visit<'_>) -> Result<(), LedgerError>,
+) -> Result<Walk, LedgerError> {
     let mut walk =
         Walk { records: 0, chain: [0; 32], segment: 0, offset: 0, broken: None, chain_at_anchor: None };
     let segments = segments(dir)?;
@@ -253,7 +269,7 @@ mod tests {
                 payloads.push(match v.payload {
                     Payload::Intact(p) => p.to_vec(),
                     Payload::Zeroed => b"erased".to_vec(),
-                    Payload::Rotten => b"rotten".to_vec(),
+                    Payload::Rotten(_) => b"rotten".to_vec(),
                 });
                 Ok(())
             })?;

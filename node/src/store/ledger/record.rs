@@ -49,7 +49,8 @@ pub enum Payload<'a> {
     Intact(&'a [u8]),
     /// All zeros: erased, if an `Erase` record says so.
     Zeroed,
-    Rotten,
+    /// What is left of it; to be believed in nothing.
+    Rotten(&'a [u8]),
 }
 
 impl Header {
@@ -92,7 +93,7 @@ impl Header {
         } else if payload.iter().all(|&b| b == 0) {
             Payload::Zeroed
         } else {
-            Payload::Rotten
+            Payload::Rotten(payload)
         }
     }
 }
