@@ -127,7 +127,7 @@ async fn serve_exchange(
     stop: CancellationToken,
 ) -> Result<()> {
     let incoming = accept::incoming(listener, config, Arc::clone(&node.connections), stop.clone());
-    let service = ExchangeServer::new(ExchangeService { node, stop: stop.clone() })
+    let service = ExchangeServer::new(ExchangeService::new(node, stop.clone()))
         .max_decoding_message_size(limits::REQUEST_BYTES_MAX + 64 * 1024)
         .max_encoding_message_size(limits::RESPONSE_BYTES_MAX + 64 * 1024);
     Server::builder()

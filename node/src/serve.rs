@@ -30,6 +30,7 @@ use tokio_stream::Stream;
 use tonic::Status;
 
 use crate::{
+    api::places::Place,
     keys,
     node::Node,
     problem::Problem,
@@ -112,7 +113,12 @@ impl Permitted {
 }
 
 /// Answers a `Fetch`.
-pub async fn fetch(node: Arc<Node>, reader: MemberId, request: FetchRequest) -> Result<FetchStream, Status> {
+pub async fn fetch(
+    node: Arc<Node>,
+    reader: MemberId,
+    place: Place,
+    request: FetchRequest,
+) -> Result<FetchStream, Status> {
     // Shape first, and from the request alone: a shape error must not tell what exists.
     let bad = |what: &str| Status::from(Problem::bad_request(what));
     let commitment =
@@ -146,7 +152,7 @@ pub async fn fetch(node: Arc<Node>, reader: MemberId, request: FetchRequest) -> 
             let _ = sender.blocking_send(Err(missing(error)));
         }
     });
-    Ok(FetchStream { node, permitted, receiver, record, sent, ended: None })
+    Ok(FetchStream { node, permitted, receiver, record, sent, ended: None, _place: place })
 }
 
 /// What is damaged here is not given, and says so in the log of whose fault it is.
@@ -308,6 +314,7 @@ pub struct FetchStream {
     record: Option<Bytes>,
     sent: Arc<AtomicU64>,
     ended: Option<&'static str>,
+    _place: Place,
 }
 
 impl Stream for FetchStream {

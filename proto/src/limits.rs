@@ -104,6 +104,10 @@ pub const CONNECTIONS_PREAUTH_PER_LOOPBACK_ADDRESS_MAX: usize = 64;
 pub const CONNECTIONS_PREAUTH_PER_ADDRESS_MAX: usize = 4;
 /// Open connections of one member's node key.
 pub const CONNECTIONS_PER_MEMBER_MAX: usize = 4;
+/// Feeds (`Follow`, `Catalogue`) that one member has open: it needs one.
+pub const FEEDS_PER_MEMBER_MAX: usize = 4;
+/// `Fetch` calls that one member has open: each holds a thread and an open file.
+pub const FETCHES_PER_MEMBER_MAX: usize = 8;
 /// HTTP/2 streams of one connection at once.
 pub const STREAMS_PER_CONNECTION_MAX: u32 = 16;
 /// Seconds from accept to the end of the handshake.

@@ -3,6 +3,8 @@
 //! Every scenario ends with [`Member::judge`], which stops the node and lets `talanoa fsck` read every
 //! file. Waiting is for an event with a deadline far away, never for an amount of time.
 
+pub mod load;
+
 use std::{
     fs,
     io::{BufRead, BufReader, Read},

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use crate::{
-    api::accept::PeerInfo,
+    api::{accept::PeerInfo, places::Places},
     feed::{self, Reader},
     node::Node,
     peers::hello,
@@ -29,13 +29,21 @@ use crate::{
 };
 
 pub struct ExchangeService {
-    pub node: Arc<Node>,
-    pub stop: CancellationToken,
+    node: Arc<Node>,
+    stop: CancellationToken,
+    feeds: Arc<Places>,
+    fetches: Arc<Places>,
 }
 
 type Feed = Pin<Box<dyn Stream<Item = Result<FeedItem, Status>> + Send>>;
 
 impl ExchangeService {
+    pub fn new(node: Arc<Node>, stop: CancellationToken) -> Self {
+        let feeds = Places::new("feeds", limits::FEEDS_PER_MEMBER_MAX);
+        let fetches = Places::new("transfers", limits::FETCHES_PER_MEMBER_MAX);
+        Self { node, stop, feeds, fetches }
+    }
+
     /// The member whose key the handshake proved, asked again at every call.
     fn caller<T>(&self, request: &Request<T>) -> Result<MemberId, Status> {
         let key = request.extensions().get::<PeerInfo>().map(|p| p.key).ok_or_else(Problem::not_found)?;
@@ -52,10 +60,12 @@ impl ExchangeService {
         Ok(Reader { member, datasets: parsed.map_err(|_| bad("a dataset id is malformed"))?, purpose })
     }
 
-    fn feed(&self, reader: Reader, cursor: Cursor, known_size: u64, live: bool) -> Feed {
+    fn feed(&self, reader: Reader, cursor: Cursor, known_size: u64, live: bool) -> Result<Feed, Status> {
+        let place = self.feeds.take(reader.member)?;
         let (sender, receiver) = mpsc::channel(16);
         let (node, stop) = (Arc::clone(&self.node), self.stop.clone());
         tokio::spawn(async move {
+            let _place = place;
             let pumped = pump(&node, reader, cursor, known_size, live, &sender);
             let outcome = tokio::select! {
                 () = stop.cancelled() => Err(Problem::new(Code::Stopping, "the node is stopping").into()),
@@ -65,7 +75,7 @@ impl ExchangeService {
                 let _ = sender.send(Err(status)).await;
             }
         });
-        Box::pin(ReceiverStream::new(receiver))
+        Ok(Box::pin(ReceiverStream::new(receiver)))
     }
 }
 
@@ -150,7 +160,7 @@ impl Exchange for ExchangeService {
         let reader = self.reader(caller, &request.datasets, request.purpose)?;
         check_size(&self.node, request.known_size)?;
         let start = Cursor { epoch: EPOCH, step: 0, after: 0 };
-        Ok(Response::new(self.feed(reader, start, request.known_size, false)))
+        Ok(Response::new(self.feed(reader, start, request.known_size, false)?))
     }
 
     type FollowStream = Feed;
@@ -168,14 +178,15 @@ impl Exchange for ExchangeService {
             );
             return Err(Problem::new(Code::CursorOutOfRange, message).into());
         }
-        Ok(Response::new(self.feed(reader, cursor, request.known_size, true)))
+        Ok(Response::new(self.feed(reader, cursor, request.known_size, true)?))
     }
 
     type FetchStream = FetchStream;
 
     async fn fetch(&self, request: Request<FetchRequest>) -> Result<Response<FetchStream>, Status> {
         let caller = self.caller(&request)?;
-        Ok(Response::new(serve::fetch(Arc::clone(&self.node), caller, request.into_inner()).await?))
+        let place = self.fetches.take(caller)?;
+        Ok(Response::new(serve::fetch(Arc::clone(&self.node), caller, place, request.into_inner()).await?))
     }
 
     type RecoverStream = Pin<Box<dyn Stream<Item = Result<Entry, Status>> + Send>>;

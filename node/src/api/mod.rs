@@ -3,3 +3,4 @@
 pub mod accept;
 pub mod exchange;
 pub mod operator;
+pub mod places;
