@@ -21,6 +21,7 @@ use crate::{
     clock::Clock,
     consent,
     home::Home,
+    metrics,
     node::Node,
     peers, purge,
     store::{Batch, Store, disk::Disk, records::GrantEdge},
@@ -57,6 +58,13 @@ impl App {
         let listener =
             TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
         let listen = listener.local_addr()?;
+        let metrics = match home.settings.metrics_listen {
+            Some(address) => {
+                let bound = TcpListener::bind(address).await;
+                Some(bound.with_context(|| format!("cannot listen on {address} (metrics_listen)"))?)
+            }
+            None => None,
+        };
         let socket = home.socket();
         let operator = bind_socket(&socket)?;
 
@@ -70,6 +78,9 @@ impl App {
 
         tasks.spawn(serve_exchange(Arc::clone(&node), listener, config, stop.clone()));
         tasks.spawn(serve_operator(Arc::clone(&node), operator, home.key_warning(), stop.clone()));
+        if let Some(listener) = metrics {
+            tasks.spawn(serve_metrics(Arc::clone(&node), listener, stop.clone()));
+        }
         tasks.spawn(unit(peers::run(Arc::clone(&node), stop.clone())));
         tasks.spawn(unit(purge::run(Arc::clone(&node), stop.clone())));
         tasks.spawn(unit(keep_time(Arc::clone(&node), stop.clone())));
@@ -126,6 +137,9 @@ async fn serve_exchange(
     config: Arc<rustls::ServerConfig>,
     stop: CancellationToken,
 ) -> Result<()> {
+    // Says only that this port serves: who may ask has shown a key already.
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<ExchangeServer<ExchangeService>>().await;
     let incoming = accept::incoming(listener, config, Arc::clone(&node.connections), stop.clone());
     let service = ExchangeServer::new(ExchangeService::new(node, stop.clone()))
         .max_decoding_message_size(limits::REQUEST_BYTES_MAX + 64 * 1024)
@@ -138,10 +152,15 @@ async fn serve_exchange(
         .http2_max_header_list_size(limits::HEADER_LIST_BYTES_MAX)
         .http2_keepalive_interval(Some(Duration::from_secs(limits::KEEPALIVE_INTERVAL_SECONDS)))
         .http2_keepalive_timeout(Some(Duration::from_secs(limits::KEEPALIVE_TIMEOUT_SECONDS)))
+        .add_service(health_service)
         .add_service(service)
         .serve_with_incoming_shutdown(incoming, stop.cancelled_owned())
         .await
         .context("federation port")
+}
+
+async fn serve_metrics(node: Arc<Node>, listener: TcpListener, stop: CancellationToken) -> Result<()> {
+    metrics::serve(node, listener, stop).await.context("metrics")
 }
 
 async fn serve_operator(
@@ -150,8 +169,17 @@ async fn serve_operator(
     warning: Option<String>,
     stop: CancellationToken,
 ) -> Result<()> {
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<OperatorServer<OperatorService>>().await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(talanoa_proto::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()
+        .context("reflection")?;
     let service = OperatorServer::new(OperatorService { node, warning });
     Server::builder()
+        .add_service(health_service)
+        .add_service(reflection)
         .add_service(service)
         .serve_with_incoming_shutdown(UnixListenerStream::new(listener), stop.cancelled_owned())
         .await

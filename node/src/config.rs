@@ -19,6 +19,8 @@ struct ConfigFile {
     anchor_dir: Option<PathBuf>,
     compress: Option<bool>,
     log: Option<String>,
+    log_format: Option<LogFormat>,
+    metrics_listen: Option<String>,
 }
 
 /// Parsed and checked.
@@ -34,6 +36,18 @@ pub struct Settings {
     pub compress: bool,
     /// Filter of the log, for example `info` or `talanoa_node=debug`.
     pub log: String,
+    pub log_format: LogFormat,
+    /// Where metrics are read; a loopback address, since nobody is asked for a key there.
+    pub metrics_listen: Option<SocketAddr>,
+}
+
+/// One line for eyes, or one JSON object for programs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    #[default]
+    Text,
+    Json,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +58,11 @@ pub enum ConfigError {
     Syntax { path: String, message: String },
     #[error("listen = {0:?} is not an address and port, for example \"0.0.0.0:7640\"")]
     Listen(String),
+    #[error(
+        "metrics_listen = {0:?} is not a loopback address and port, for example \"127.0.0.1:7641\". Whoever reads \
+         metrics is not asked for a key: put a proxy in front to read them from elsewhere"
+    )]
+    Metrics(String),
     #[error("addresses: {0:?} is not host:port, for example \"talanoa.stats.gov.fj:7640\"")]
     Address(String),
 }
@@ -68,6 +87,11 @@ impl Settings {
         let file: ConfigFile = toml::from_str(text).map_err(syntax)?;
         let listen = file.listen.unwrap_or_else(|| LISTEN_DEFAULT.to_owned());
         let listen: SocketAddr = listen.parse().map_err(|_| ConfigError::Listen(listen))?;
+        let metrics = |text: String| match text.parse::<SocketAddr>() {
+            Ok(address) if address.ip().is_loopback() => Ok(address),
+            _ => Err(ConfigError::Metrics(text)),
+        };
+        let metrics_listen = file.metrics_listen.map(metrics).transpose()?;
         for address in &file.addresses {
             check_address(address)?;
         }
@@ -82,6 +106,8 @@ impl Settings {
             anchor_dir: file.anchor_dir,
             compress: file.compress.unwrap_or(true),
             log: file.log.unwrap_or_else(|| "info".to_owned()),
+            log_format: file.log_format.unwrap_or_default(),
+            metrics_listen,
         })
     }
 }
@@ -119,6 +145,8 @@ mod tests {
             ("listen = \"here\"", "here"),
             ("addresses = [\"nowhere\"]", "nowhere"),
             ("compress = 3", "compress"),
+            ("log_format = \"xml\"", "log_format"),
+            ("metrics_listen = \"0.0.0.0:9\"", "loopback"),
         ] {
             assert!(Settings::parse(text).unwrap_err().to_string().contains(word), "{text}");
         }

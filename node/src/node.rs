@@ -18,6 +18,7 @@ use crate::{
     clock::Clock,
     config::Settings,
     keys,
+    metrics::Metrics,
     problem::Problem,
     store::{Store, records::OwnEntry},
 };
@@ -37,6 +38,7 @@ pub struct Node {
     pub feed_visited: std::sync::atomic::AtomicU64,
     /// What became of each followed peer, for people.
     pub links: Mutex<BTreeMap<MemberId, Link>>,
+    pub metrics: Metrics,
 }
 
 /// A followed peer, as this process has it.
@@ -69,6 +71,7 @@ impl Node {
             turns: Mutex::default(),
             feed_visited: std::sync::atomic::AtomicU64::new(0),
             links: Mutex::default(),
+            metrics: Metrics::default(),
         }
     }
 

@@ -8,7 +8,7 @@ use talanoa_client::PeerError;
 use talanoa_proto::{Code, envelope::EnvelopeError, id::InvalidId, object::ObjectError};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::{intake::IntakeError, keys::KeyError, store::StoreError};
+use crate::{intake::IntakeError, keys::KeyError, metrics, store::StoreError};
 
 const DOMAIN: &str = "talanoa";
 /// Every no to a reader is this one, letter for letter.
@@ -47,6 +47,7 @@ impl Problem {
 
     /// Hidden, ended, revoked, or never there: the reader is told the same of all.
     pub fn not_found() -> tonic::Status {
+        metrics::count_refusal(Code::NotFound);
         tonic::Status::with_error_details(
             tonic::Code::NotFound,
             NOT_FOUND,
@@ -65,6 +66,7 @@ impl std::error::Error for Problem {}
 
 impl From<Problem> for tonic::Status {
     fn from(problem: Problem) -> Self {
+        metrics::count_refusal(problem.code);
         let status = match problem.code {
             Code::NotFound | Code::GrantUnknown => tonic::Code::NotFound,
             Code::NotReady | Code::JournalRolledBack => tonic::Code::FailedPrecondition,

@@ -342,10 +342,11 @@ impl Stream for FetchStream {
 /// The outcome follows; a crash may lose it, and the access then reads "at most all of it".
 impl Drop for FetchStream {
     fn drop(&mut self) {
+        let sent = self.sent.load(Ordering::Relaxed);
+        self.node.metrics.sent_bytes.fetch_add(sent, Ordering::Relaxed);
         let Some(transfer) = self.record.take() else { return };
         let outcome = self.ended.unwrap_or("cut off").to_owned();
-        let end =
-            AccessEnded { transfer, bytes: self.sent.load(Ordering::Relaxed), outcome, at: self.node.now() };
+        let end = AccessEnded { transfer, bytes: sent, outcome, at: self.node.now() };
         let node = Arc::clone(&self.node);
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {

@@ -3,6 +3,7 @@
 //! What is verified is the bytes received, and what is stored is the bytes received; nothing is ever
 //! encoded again in order to verify it. A signature on one type of object is worth nothing on another.
 
+use base64ct::{Base64, Encoding};
 use bytes::Bytes;
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 use prost::Message;
@@ -85,6 +86,21 @@ impl Envelope {
         wire.encode_to_vec().into()
     }
 
+    /// The JSON form of the DSSE standard, for verifiers that know nothing of Talanoa.
+    pub fn to_dsse_json(&self) -> String {
+        let signature = |(key, sig): &(PublicKey, [u8; 64])| {
+            format!(r#"{{"keyid":"{key}","sig":"{}"}}"#, Base64::encode_string(sig))
+        };
+        let signatures: Vec<String> = self.signatures.iter().map(signature).collect();
+        // A type that this implementation does not know may hold anything.
+        let kind: String = self.payload_type.chars().flat_map(json_escaped).collect();
+        format!(
+            r#"{{"payload":"{}","payloadType":"{kind}","signatures":[{}]}}"#,
+            Base64::encode_string(&self.payload),
+            signatures.join(",")
+        )
+    }
+
     pub fn payload_type(&self) -> &str {
         &self.payload_type
     }
@@ -156,6 +172,14 @@ impl Envelope {
 fn verify_strict(key: &PublicKey, message: &[u8], signature: &[u8; 64]) -> Option<()> {
     let key = VerifyingKey::from_bytes(&key.0).ok()?;
     key.verify_strict(message, &ed25519_dalek::Signature::from_bytes(signature)).ok()
+}
+
+fn json_escaped(c: char) -> Vec<char> {
+    match c {
+        '"' | '\\' => vec!['\\', c],
+        c if c < ' ' => format!("\\u{:04x}", u32::from(c)).chars().collect(),
+        c => vec![c],
+    }
 }
 
 /// DSSE pre-authentication encoding: `"DSSEv1" SP len(type) SP type SP len(body) SP body`.

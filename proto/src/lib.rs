@@ -37,4 +37,8 @@ pub mod wire {
     include!("wire/talanoa.v1.rs");
 }
 
+/// The definitions themselves, for gRPC reflection.
+#[cfg(feature = "grpc")]
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("wire/talanoa.v1.binpb");
+
 pub use error::Code;

@@ -5,6 +5,7 @@
 mod admission;
 mod bad_input;
 mod bit_rot;
+mod comforts;
 mod crash;
 mod cursor;
 mod feed_work;

@@ -60,6 +60,11 @@ impl Connections {
         ended.map(|(_, token)| token.cancel()).count()
     }
 
+    /// Open ones, of all members.
+    pub fn count(&self) -> usize {
+        self.lock().open.len()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Live> {
         self.live.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }

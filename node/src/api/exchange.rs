@@ -65,12 +65,13 @@ impl ExchangeService {
         let (sender, receiver) = mpsc::channel(16);
         let (node, stop) = (Arc::clone(&self.node), self.stop.clone());
         tokio::spawn(async move {
-            let _place = place;
+            let (_place, member) = (place, reader.member);
             let pumped = pump(&node, reader, cursor, known_size, live, &sender);
             let outcome = tokio::select! {
                 () = stop.cancelled() => Err(Problem::new(Code::Stopping, "the node is stopping").into()),
                 outcome = pumped => outcome,
             };
+            node.metrics.follower_gone(&member);
             if let Err(status) = outcome {
                 let _ = sender.send(Err(status)).await;
             }
@@ -103,6 +104,9 @@ async fn pump(
             // A reader is not woken for steps that show it nothing; its cursor moves with the next that does.
             let tell = moved && (!run.complete || live || cursor.step == 0);
             cursor = run.cursor;
+            if live {
+                node.metrics.follower_at(reader.member, cursor.step);
+            }
             if tell || (run.complete && !live) {
                 let done = FeedItem { item: Some(Item::StepDone(cursor)) };
                 if sender.send(Ok(done)).await.is_err() {

@@ -11,7 +11,7 @@ use talanoa_proto::{
     id::{DatasetId, ReleaseRef},
     release::{self, Description},
     wire::{
-        Accepted, DenyRequest, Draft, DraftGrantRequest, FollowCommand, GetPart, GetRequest,
+        Accepted, DenyRequest, Draft, DraftGrantRequest, ExportRequest, FollowCommand, GetPart, GetRequest,
         ImportCardRequest, Json, ListRequest, PublishPart, PublishRequest, Published, RevokeRequest,
         SetAddressRequest, StatusRequest, SubmitRequest, Text, UnfollowCommand, WithdrawRequest, get_part,
         operator_server::Operator, publish_part,
@@ -25,7 +25,7 @@ use crate::{
     clock::rfc3339,
     config, consent,
     consent::GrantRequest,
-    get, intake, keys, listing,
+    export, get, intake, keys, listing,
     node::Node,
     problem::Problem,
     publish::{self, Publication, blocking},
@@ -269,6 +269,11 @@ impl Operator for OperatorService {
         let record = AddressSet { member: member.to_bytes(), address: request.address.clone() };
         self.node.store.commit(Batch::of(record)).await.map_err(Problem::from)?;
         Ok(accepted(member, format!("{} is reached at {}", request.member, request.address)))
+    }
+
+    async fn export(&self, request: Request<ExportRequest>) -> Result<Response<Json>, Status> {
+        let json = export::dsse(&self.node, &request.into_inner().what)?;
+        Ok(Response::new(Json { json }))
     }
 
     /// Takes identity events that continue the chain held, and a newer endpoint. Never a new member.

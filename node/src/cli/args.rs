@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::config::LogFormat;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use talanoa_proto::id::{DatasetId, FederationId, MemberCode, MemberId, ReleaseRef};
 
@@ -33,7 +34,7 @@ pub enum Command {
     #[command(subcommand)]
     Charter(Charter),
     /// Run the node
-    Serve,
+    Serve(Serve),
     /// Publish files as the next release of a dataset
     #[command(
         after_help = "Example: talanoa publish deaths.csv --dataset CHILD_DEATHS --title \"Child deaths by age\" --theme child-mortality\n\
@@ -89,6 +90,11 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
+    /// Print the signed object itself as DSSE JSON, for other people's verifiers
+    Export {
+        /// A release (FJ/CHILD_DEATHS@3), or the first digits of a grant's id
+        what: String,
+    },
     /// Check a folder that `get` wrote; needs no node and no network
     #[command(
         after_help = "Exit 0: every file is the signed one. Without --federation or --member this proves only that the folder\n\
@@ -124,6 +130,20 @@ pub enum Command {
     /// Look at the configuration
     #[command(subcommand)]
     Config(Config),
+    /// Print completions for a shell: talanoa completions bash > /etc/bash_completion.d/talanoa
+    Completions { shell: clap_complete::Shell },
+    /// Print the manual page, or write one per command into a directory
+    Man {
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Wins over the configuration
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub log_format: Option<LogFormat>,
 }
 
 #[derive(Debug, Args)]
@@ -138,6 +158,9 @@ pub struct Demo {
     /// Exit after the story, 0 only if every step was checked
     #[arg(long)]
     pub once: bool,
+    /// One JSON object per event: {"event":"checked","text":…}
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -3,15 +3,16 @@
 pub mod args;
 pub mod exit;
 pub mod offline;
+mod progress;
 pub mod remote;
 mod render;
 
 use std::{path::Path, process::ExitCode, sync::Arc};
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use tracing_subscriber::EnvFilter;
 
-use crate::{app::App, clock::SystemClock, demo, home::Home};
+use crate::{app::App, clock::SystemClock, config::LogFormat, demo, home::Home};
 use args::{Charter, Cli, Command, Config, PeersCommand};
 use exit::Failure;
 use remote::Remote;
@@ -42,19 +43,24 @@ async fn run(cli: Cli) -> Result<(), Failure> {
     let dir = dir.as_path();
     match cli.command {
         Command::Demo(typed) => {
-            log("error");
-            Ok(demo::run(&named.unwrap_or_else(|| "talanoa-demo".into()), typed.once).await?)
+            log("error", LogFormat::Text);
+            Ok(demo::run(&named.unwrap_or_else(|| "talanoa-demo".into()), typed.once, typed.json).await?)
         }
         Command::Init(typed) => offline::init(dir, typed),
         Command::Card => offline::card(dir),
         Command::Charter(command) => charter(dir, command).await,
-        Command::Serve => serve(dir).await,
+        Command::Serve(typed) => serve(dir, typed.log_format).await,
         Command::Sign { file, key } => offline::sign(&file, &key),
         Command::Verify { folder, federation, member } => offline::verify(&folder, federation, member),
         Command::Fsck => offline::fsck(dir),
         Command::Repair(typed) => offline::repair(dir, typed.json).await,
         Command::Reindex => tokio::task::block_in_place(|| offline::reindex(dir)),
         Command::Config(Config::Check) => offline::config_check(dir),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "talanoa", &mut std::io::stdout());
+            Ok(())
+        }
+        Command::Man { out } => manual(out.as_deref()),
         other => ask(dir, other).await,
     }
 }
@@ -86,6 +92,7 @@ async fn ask(dir: &Path, command: Command) -> Result<(), Failure> {
             node.follow(member.to_string(), datasets, offers_only).await
         }
         Command::Unfollow { member } => node.unfollow(member.to_string()).await,
+        Command::Export { what } => node.export(what).await,
         Command::Get { reference, out } => node.get(reference.to_string(), &out).await,
         Command::Releases(typed) => node.list("releases", typed.json).await,
         Command::Catalogue(typed) => node.list("catalogue", typed.json).await,
@@ -104,9 +111,21 @@ async fn ask(dir: &Path, command: Command) -> Result<(), Failure> {
     }
 }
 
-async fn serve(dir: &Path) -> Result<(), Failure> {
+fn manual(out: Option<&Path>) -> Result<(), Failure> {
+    match out {
+        Some(dir) => {
+            std::fs::create_dir_all(dir)?;
+            clap_mangen::generate_to(Cli::command(), dir)?;
+            eprintln!("manual pages written to {}", dir.display());
+        }
+        None => clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?,
+    }
+    Ok(())
+}
+
+async fn serve(dir: &Path, format: Option<LogFormat>) -> Result<(), Failure> {
     let home = Home::open(dir)?;
-    log(&home.settings.log);
+    log(&home.settings.log, format.unwrap_or(home.settings.log_format));
     let app = App::start(&home, Arc::new(SystemClock)).await?;
     let code = home.card.identity.code();
     tracing::info!(member = %code, listen = %app.listen, "serving");
@@ -139,12 +158,13 @@ pub async fn stop_signal() {
 }
 
 /// To stderr, in UTC; `RUST_LOG` wins over the configuration.
-fn log(filter: &str) {
+fn log(filter: &str, format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(filter));
     let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(ansi)
-        .with_writer(std::io::stderr)
-        .try_init();
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr);
+    let _ = match format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
 }

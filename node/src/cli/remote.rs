@@ -18,7 +18,7 @@ use tokio::{net::UnixStream, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
 
-use super::{args, exit::Failure, render};
+use super::{args, exit::Failure, progress::Progress, render};
 use crate::keys;
 
 const DRAFT: &str = "TALANOA DRAFT";
@@ -197,6 +197,11 @@ impl Remote {
         say(self.client.import_card(wire::ImportCardRequest { card }).await?.into_inner(), false)
     }
 
+    pub async fn export(&mut self, what: String) -> Outcome {
+        println!("{}", self.client.export(wire::ExportRequest { what }).await?.into_inner().json);
+        Ok(())
+    }
+
     /// Whole or not at all: files are written beside the goal and moved there at the end.
     pub async fn get(&mut self, reference: String, out: &Path) -> Outcome {
         let request = wire::GetRequest { reference: reference.clone() };
@@ -206,6 +211,7 @@ impl Remote {
         let mut names: Vec<String> = Vec::new();
         let mut file: Option<File> = None;
         let mut proof = Vec::new();
+        let progress = Progress::bytes(&reference, 0);
         while let Some(part) = parts.message().await? {
             match part.part {
                 Some(get_part::Part::File(name)) => {
@@ -217,11 +223,13 @@ impl Remote {
                 }
                 Some(get_part::Part::Data(data)) => {
                     file.as_mut().context("data before a name")?.write_all(&data)?;
+                    progress.advance(data.len());
                 }
                 Some(get_part::Part::Provenance(bytes)) => proof.extend_from_slice(&bytes),
                 None => {}
             }
         }
+        drop(progress);
         fs::write(staging.path().join(provenance::FILE_NAME), &proof)?;
         names.push(provenance::FILE_NAME.to_owned());
         for name in &names {
@@ -259,6 +267,8 @@ fn send_files(
     if !send(publish_part::Part::Request(request)) {
         return Ok(());
     }
+    let total = files.iter().filter_map(|(_, file)| file.metadata().ok()).map(|m| m.len()).sum();
+    let progress = Progress::bytes("publishing", total);
     let mut buffer = vec![0; PART_BYTES];
     for (name, mut file) in files {
         if !send(publish_part::Part::File(name)) {
@@ -269,6 +279,7 @@ fn send_files(
             if n == 0 {
                 break;
             }
+            progress.advance(n);
             if !send(publish_part::Part::Data(bytes::Bytes::copy_from_slice(&buffer[..n]))) {
                 return Ok(());
             }

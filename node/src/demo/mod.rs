@@ -23,7 +23,8 @@ const FJ_1: &str = include_str!("tables/FJ_CHILD_MORTALITY_1.csv");
 const FJ_2: &str = include_str!("tables/FJ_CHILD_MORTALITY_2.csv");
 const VU_1: &str = include_str!("tables/VU_WATER_SANITATION_1.csv");
 
-pub async fn run(dir: &Path, once: bool) -> Result<()> {
+pub async fn run(dir: &Path, once: bool, json: bool) -> Result<()> {
+    let _ = JSON.set(json);
     cast::prepare(dir)?;
     say("Fiji, Vanuatu and SPC (an observer) each found a node and sign one charter.");
     let actors = cast(dir).await?;
@@ -45,16 +46,27 @@ pub async fn run(dir: &Path, once: bool) -> Result<()> {
     finish(actors).await
 }
 
+/// One JSON object per event instead of lines for people.
+static JSON: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+
+fn tell(event: &str, mark: &str, what: &str) {
+    if JSON.get() == Some(&true) {
+        println!("{}", serde_json::json!({ "event": event, "text": what }));
+    } else {
+        println!("{mark}{what}");
+    }
+}
+
 fn say(what: &str) {
-    println!("\n▸ {what}");
+    tell("step", "\n▸ ", what);
 }
 
 fn detail(what: &str) {
-    println!("  {what}");
+    tell("detail", "  ", what);
 }
 
 fn checked(what: &str) {
-    println!("  ✔ {what}");
+    tell("checked", "  ✔ ", what);
 }
 
 async fn nothing_without_consent(fj: &Actor, vu: &Actor, spc: &Actor) -> Result<()> {
@@ -208,7 +220,7 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) -> Result<()> {
 
 fn look_around(dir: &Path) {
     let dir = dir.display();
-    println!("\nThe three nodes stay up until Ctrl-C. Look around from another terminal:\n");
+    tell("ready", "\n", "The three nodes stay up until Ctrl-C. Look around from another terminal:\n");
     for line in [
         format!("talanoa --dir {dir}/fj status"),
         format!("talanoa --dir {dir}/fj audit"),
@@ -216,7 +228,7 @@ fn look_around(dir: &Path) {
         format!("talanoa --dir {dir}/vu grants"),
         format!("talanoa verify {dir}/handed-over"),
     ] {
-        println!("  {line}");
+        tell("try", "  ", &line);
     }
 }
 
@@ -231,6 +243,6 @@ async fn finish(actors: [Actor; 3]) -> Result<()> {
             report.records, report.entries, report.files
         ));
     }
-    println!("\nEvery step was checked.");
+    tell("done", "\n", "Every step was checked.");
     Ok(())
 }

@@ -14,7 +14,7 @@ use super::{
     fault::{Fault, Faults},
     grammar::Grammar,
     plain_csv::PlainCsv,
-    sdmx_csv::{self, SdmxCsv},
+    sdmx_csv::{self, SdmxCsv, Version},
 };
 
 pub fn check(input: impl Read, limits: &Limits, faults: &mut Faults) -> io::Result<(Format, Table)> {
@@ -86,8 +86,12 @@ impl Rows {
                 Format::Csv
             }
             Rows::Sdmx(sdmx) => {
+                let version = sdmx.version();
                 sdmx.tell(table);
-                Format::SdmxCsv2
+                match version {
+                    Version::V1 => Format::SdmxCsv1,
+                    Version::V2 => Format::SdmxCsv2,
+                }
             }
         }
     }

@@ -34,6 +34,7 @@ pub enum Claim {
 /// What a file was read as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
+    SdmxCsv1,
     SdmxCsv2,
     Csv,
     /// A document: never opened.
@@ -156,6 +157,7 @@ pub fn check_within(
 
 fn media_type(format: Format, name: &str) -> &'static str {
     match format {
+        Format::SdmxCsv1 => "application/vnd.sdmx.data+csv;version=1.0.0",
         Format::SdmxCsv2 => "application/vnd.sdmx.data+csv;version=2.0.0",
         Format::Csv => "text/csv",
         Format::Opaque => document::media_type(name),

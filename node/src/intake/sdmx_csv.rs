@@ -1,4 +1,6 @@
-//! SDMX-CSV 2.0: one observation a row, its key in the columns before the measure.
+//! SDMX-CSV 1.0 and 2.0: one observation a row, its key in the columns before the measure.
+//!
+//! 1.0 begins with `DATAFLOW`, whose cells name a dataflow; 2.0 with `STRUCTURE,STRUCTURE_ID`.
 //!
 //! Without a structure the dimensions are what stands before `OBS_VALUE`, and `TIME_PERIOD`. Rows that
 //! delete are not observations and are never shown as data.
@@ -21,6 +23,7 @@ const STRUCTURES_BYTES_MAX: usize = limits::TEXT_BYTES_MAX / 2;
 /// Which column is what.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Layout {
+    version: Version,
     /// Cells may be `ID: Name`.
     labels: bool,
     /// Without it every row is an `I`.
@@ -29,6 +32,22 @@ pub struct Layout {
     value: Option<usize>,
     area: Option<usize>,
     time: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    V1,
+    V2,
+}
+
+impl Version {
+    /// Columns that name the structure; in 1.0 one cell says it all.
+    fn structure_columns(self) -> &'static [usize] {
+        match self {
+            Self::V1 => &[0],
+            Self::V2 => &[0, 1],
+        }
+    }
 }
 
 /// `Ok(None)`: another format. `Err`: SDMX-CSV of a kind that is not read yet, never to be taken for plain CSV.
@@ -41,7 +60,7 @@ pub fn recognise(header: &[String]) -> Result<Option<Layout>, &'static str> {
     }
     match id(first) {
         "STRUCTURE" => {}
-        "DATAFLOW" => return Err("SDMX-CSV 1.0 is not read yet: export it as SDMX-CSV 2.0"),
+        "DATAFLOW" => return Ok(Some(version_1(header))),
         _ => return Ok(None),
     }
     let ids: Vec<&str> = header.iter().map(|h| id(h)).collect();
@@ -64,8 +83,20 @@ pub fn recognise(header: &[String]) -> Result<Option<Layout>, &'static str> {
     if !key.is_empty() {
         key.extend(time.filter(|n| !key.contains(n)));
     }
+    let (version, labels) = (Version::V2, header.iter().any(|h| h.contains(": ")));
+    Ok(Some(Layout { version, labels, action, key, value, area: find("REF_AREA"), time }))
+}
+
+/// `DATAFLOW`, dimensions, `OBS_VALUE`, attributes; without the measure nothing says where the key ends.
+fn version_1(header: &[String]) -> Layout {
+    let find = |name: &str| header.iter().position(|h| id(h) == name);
+    let (value, time) = (find("OBS_VALUE"), find("TIME_PERIOD"));
+    let mut key: Vec<usize> = (1..value.unwrap_or_default()).collect();
+    if !key.is_empty() {
+        key.extend(time.filter(|n| !key.contains(n)));
+    }
     let labels = header.iter().any(|h| h.contains(": "));
-    Ok(Some(Layout { labels, action, key, value, area: find("REF_AREA"), time }))
+    Layout { version: Version::V1, labels, action: None, key, value, area: find("REF_AREA"), time }
 }
 
 /// `ID: Name` carries a label beside the id; the id is what counts.
@@ -97,6 +128,10 @@ impl SdmxCsv {
             structures_bytes: 0,
             last_structure: [Vec::new(), Vec::new()],
         }
+    }
+
+    pub fn version(&self) -> Version {
+        self.layout.version
     }
 
     /// `cells` has as many cells as the header.
@@ -138,20 +173,24 @@ impl SdmxCsv {
     }
 
     fn note_structure(&mut self, line: u64, cells: &ByteRecord, faults: &mut Faults) {
-        if self.last_structure[0] == cells[0] && self.last_structure[1] == cells[1] {
+        // In 1.0 the kind goes without saying.
+        let (kind, named) = match self.layout.version {
+            Version::V1 => (b"dataflow".as_slice(), 0),
+            Version::V2 => (&cells[0], 1),
+        };
+        if self.last_structure[0] == kind && self.last_structure[1] == cells[named] {
             return;
         }
-        let structure = self.layout.read(cells, 1);
-        if !matches!(&cells[0], b"dataflow" | b"datastructure" | b"dataprovision")
-            || !is_structure_id(&structure)
+        let structure = self.layout.read(cells, named);
+        if !matches!(kind, b"dataflow" | b"datastructure" | b"dataprovision") || !is_structure_id(&structure)
         {
-            let shown = format!("{} {}", cell::shown(&cells[0]), cell::shown(&cells[1]));
+            let shown = format!("{} {}", cell::shown(kind), cell::shown(&cells[named]));
             let message = format!("{shown}; expected for example dataflow AGENCY:ID(1.0.0)");
             faults.push(Fault::error("sdmx.structure", message).at(line));
             return;
         }
-        self.last_structure = [cells[0].to_vec(), cells[1].to_vec()];
-        let name = format!("{} {structure}", cell::text(&cells[0]));
+        self.last_structure = [kind.to_vec(), cells[named].to_vec()];
+        let name = format!("{} {structure}", cell::text(kind));
         let bytes = self.structures_bytes + name.len() + ", ".len();
         if self.structures.contains(&name) {
             return;
@@ -170,7 +209,7 @@ impl SdmxCsv {
         if layout.key.is_empty() {
             return;
         }
-        let parts = [0, 1].into_iter().chain(layout.key.iter().copied());
+        let parts = layout.version.structure_columns().iter().chain(&layout.key).copied();
         keys.add(line, parts.map(|n| layout.id_bytes(&cells[n])), faults);
     }
 }

@@ -7,11 +7,15 @@ pub mod confirm;
 pub mod hello;
 pub mod keeper;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering},
+};
 
 use talanoa_client::{
     PeerError,
     follow::{Target, Watcher, follow_forever},
+    keeper::Wanted,
 };
 use talanoa_proto::{
     charter::PURPOSE_DEFAULT,
@@ -149,6 +153,10 @@ impl Watcher for LinkWatcher {
 
     fn stepped(&self, _: &Cursor) {
         self.note(|_| {});
+    }
+
+    fn kept(&self, _: &Wanted, received_bytes: u64) {
+        self.node.metrics.received_bytes.fetch_add(received_bytes, Ordering::Relaxed);
     }
 
     fn caught_up(&self) {

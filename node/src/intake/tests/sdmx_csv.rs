@@ -44,7 +44,6 @@ fn more_structures_than_a_release_can_name_are_told() {
 #[test]
 fn other_kinds_of_sdmx_csv_are_refused_by_name() {
     for header in [
-        "DATAFLOW,REF_AREA\nX,Y\n",
         "STRUCTURE;STRUCTURE_ID;ACTION\nx;y;z\n",
         "STRUCTURE[|];STRUCTURE_ID;ACTION\nx;y;z\n",
         "STRUCTURE[;],STRUCTURE_ID,ACTION\nx,y,z\n",
@@ -138,4 +137,22 @@ proptest! {
         let years: std::collections::HashSet<_> = live.iter().map(|(year, ..)| year).collect();
         prop_assert_eq!(checked.warnings().total(), (live.len() - years.len()) as u64);
     }
+}
+
+#[test]
+fn version_1_names_its_dataflow_in_the_first_column() {
+    let text = "DATAFLOW,FREQ: Frequency,REF_AREA: Area,TIME_PERIOD: Time,OBS_VALUE: Value,OBS_STATUS: Status\n\
+                SPC:DF_CHILD(1.0): Children,A: Annual,FJ: Fiji,2020,1.5,A: Normal\n\
+                SPC:DF_CHILD(1.0): Children,A: Annual,FJ: Fiji,2021,,M: Missing\n\
+                SPC:DF_CHILD(1.0): Children,A: Annual,FJ: Fiji,2020,1.6,A: Normal\n";
+    let checked = check(text.as_bytes(), "a.csv", Claim::Table, false).unwrap();
+    assert_eq!(checked.format(), Format::SdmxCsv1);
+    assert_eq!(checked.media_type(), "application/vnd.sdmx.data+csv;version=1.0.0");
+    let table = checked.table().unwrap();
+    assert_eq!((table.rows, table.observations), (3, 2));
+    assert_eq!(table.structure, "dataflow SPC:DF_CHILD(1.0)");
+    assert_eq!(table.areas, ["FJ"]);
+    assert_eq!(checked.warnings().total(), 1, "the same key twice: {:?}", checked.warnings().lines());
+    let refused = check(&b"DATAFLOW,REF_AREA,OBS_VALUE\nX,FJ,1\n"[..], "a.csv", Claim::Table, false);
+    assert!(refused.unwrap_err().to_string().contains("AGENCY:ID"));
 }
