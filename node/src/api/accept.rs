@@ -29,8 +29,12 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
 use tracing::{debug, warn};
 
+use crate::api::refusals::Refusals;
+
 /// Kernel buffers hold at most about this much that a revocation can no longer take back.
 const UNSENT_BYTES_MAX: u32 = 128 * 1024;
+
+const TOO_MANY: &str = "too many connections of one member: refused";
 
 /// What a handler finds in `request.extensions()`.
 #[derive(Clone, Debug)]
@@ -43,6 +47,7 @@ pub struct PeerInfo {
 #[derive(Debug, Default)]
 pub struct Connections {
     live: Mutex<Live>,
+    refusals: Refusals,
 }
 
 #[derive(Debug, Default)]
@@ -58,6 +63,10 @@ impl Connections {
         let live = self.lock();
         let ended = live.open.values().filter(|(key, _)| !admitted(key));
         ended.map(|(_, token)| token.cancel()).count()
+    }
+
+    fn refuse(&self, address: SocketAddr, why: &'static str) {
+        self.refusals.note(network_of(address.ip()).to_string(), why);
     }
 
     /// Open ones, of all members.
@@ -151,7 +160,7 @@ pub fn incoming(
                 }
             };
             let Some(place) = connections.begin(network_of(address.ip())) else {
-                debug!(%address, "too many connections before authentication: dropped");
+                connections.refuse(address, "too many connections that have not shown a key: dropped");
                 continue;
             };
             let (config, connections, sender) = (config.clone(), connections.clone(), sender.clone());
@@ -162,13 +171,27 @@ pub fn incoming(
                         drop(place);
                         let _ = sender.send(Ok(peer)).await;
                     }
-                    Ok(Err(error)) => debug!(%address, %error, "handshake refused"),
-                    Err(_) => debug!(%address, "handshake took too long: dropped"),
+                    Ok(Err(error)) => {
+                        debug!(%address, %error, "handshake refused");
+                        connections.refuse(address, refusal(&error));
+                    }
+                    Err(_) => connections.refuse(address, "handshake took too long: dropped"),
                 }
             });
         }
     });
     ReceiverStream::new(receiver)
+}
+
+/// The cause without what the other side may choose: it is a key of the memory of refusals.
+fn refusal(error: &io::Error) -> &'static str {
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match tls {
+        _ if error.to_string() == TOO_MANY => TOO_MANY,
+        Some(rustls::Error::InvalidCertificate(_)) => "a key that is not admitted: refused",
+        Some(rustls::Error::InvalidMessage(_)) => "not TLS: dropped",
+        _ => "handshake not finished: dropped",
+    }
 }
 
 /// One household or network of IPv6 counts as one address.
@@ -193,8 +216,7 @@ async fn handshake(
     let io = TlsAcceptor::from(config).accept(stream).await?;
     let key =
         tls::peer_key(io.get_ref().1.peer_certificates()).ok_or_else(|| io::Error::other("no node key"))?;
-    let open =
-        connections.open(key).ok_or_else(|| io::Error::other("too many connections of this member"))?;
+    let open = connections.open(key).ok_or_else(|| io::Error::other(TOO_MANY))?;
     let ended = Box::pin(open.token.clone().cancelled_owned());
     Ok(PeerStream { io, info: PeerInfo { key, address }, ended, _open: open })
 }

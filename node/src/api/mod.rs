@@ -4,3 +4,4 @@ pub mod accept;
 pub mod exchange;
 pub mod operator;
 pub mod places;
+pub mod refusals;

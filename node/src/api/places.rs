@@ -8,13 +8,14 @@ use std::{
 
 use talanoa_proto::{Code, id::MemberId};
 
-use crate::problem::Problem;
+use crate::{api::refusals::Refusals, problem::Problem};
 
 #[derive(Debug)]
 pub struct Places {
     what: &'static str,
     max: usize,
     taken: Mutex<BTreeMap<MemberId, usize>>,
+    refusals: Refusals,
 }
 
 /// One open call. Dropping it makes room.
@@ -26,13 +27,14 @@ pub struct Place {
 
 impl Places {
     pub fn new(what: &'static str, max: usize) -> Arc<Self> {
-        Arc::new(Self { what, max, taken: Mutex::default() })
+        Arc::new(Self { what, max, taken: Mutex::default(), refusals: Refusals::default() })
     }
 
     pub fn take(self: &Arc<Self>, member: MemberId) -> Result<Place, Problem> {
         let mut taken = self.lock();
         let count = taken.entry(member).or_default();
         if *count >= self.max {
+            self.refusals.note(member.short(), "too many open calls of one member: refused");
             let message = format!("{} {} are open already, which is the most", self.max, self.what);
             return Err(Problem::new(Code::LimitExceeded, message));
         }
