@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
+    circle::{Circle, Circles, LeaveCircle},
     grant::{Action, Denial, Grant, Grantee, LiftDenial, Revocation, Scope},
     id::{DatasetId, MemberId, ObjectId},
     release::{Release, Sensitivity},
@@ -20,6 +21,9 @@ pub struct ConsentState {
     denials: BTreeMap<ObjectId, Denial>,
     lifted: BTreeSet<ObjectId>,
     ended: BTreeSet<ObjectId>,
+    circles: Circles,
+    /// Grant → the earliest moment at which another one takes its place.
+    superseded: BTreeMap<ObjectId, u64>,
 }
 
 /// What is asked.
@@ -65,6 +69,7 @@ pub enum Refusal {
     NoGrant,
     NotCovered,
     Revoked,
+    Superseded,
     NotYet,
     Ended,
     Purpose,
@@ -81,7 +86,8 @@ pub fn may(request: &Request<'_>, state: &ConsentState, now: u64) -> Verdict {
     for (id, grant) in &state.grants {
         match state.weigh(id, grant, request, now) {
             Ok(()) => {
-                let candidate = (generality(&grant.scope), *id, grant.not_after);
+                let until = state.superseded_at(id).unwrap_or(u64::MAX).min(grant.not_after);
+                let candidate = (generality(&grant.scope), *id, until);
                 best = Some(best.map_or(candidate, |b| b.min(candidate)));
             }
             Err(found) => refusal = refusal.max(found),
@@ -90,6 +96,18 @@ pub fn may(request: &Request<'_>, state: &ConsentState, now: u64) -> Verdict {
     match best {
         Some((_, grant, until)) => Verdict::Yes { grant, until },
         None => Verdict::No(refusal),
+    }
+}
+
+/// Whether `relay` may hand a release to the reader who asks: both hold their own grant of the origin, the
+/// reader to do what it asks, the relay to carry. Class sensitive is never carried.
+pub fn may_relay(request: &Request<'_>, relay: MemberId, state: &ConsentState, now: u64) -> Verdict {
+    let carry = Request { reader: relay, action: Action::Relay, ..request.clone() };
+    match (may(request, state, now), may(&carry, state, now)) {
+        (Verdict::Yes { grant, until }, Verdict::Yes { until: carried, .. }) => {
+            Verdict::Yes { grant, until: until.min(carried) }
+        }
+        (Verdict::No(refusal), _) | (_, Verdict::No(refusal)) => Verdict::No(refusal),
     }
 }
 
@@ -113,9 +131,49 @@ pub fn covers(scope: &Scope, dataset: &DatasetId, themes: &[String], sensitivity
     }
 }
 
+/// What is sensitive goes to members named one by one, and is never carried by others.
+pub fn suits(grantee: &Grantee, carried: bool, sensitivity: Sensitivity) -> bool {
+    sensitivity < Sensitivity::Sensitive || matches!(grantee, Grantee::Member(_)) && !carried
+}
+
 impl ConsentState {
     pub fn grant(&mut self, id: ObjectId, grant: Grant) {
+        if let Some(earlier) = grant.supersedes {
+            let at = self.superseded.entry(earlier).or_insert(u64::MAX);
+            *at = (*at).min(begins(&grant));
+        }
         self.grants.insert(id, grant);
+    }
+
+    /// A statement of a circle, of whichever convener; `id` is its own.
+    pub fn circle(&mut self, id: ObjectId, circle: &Circle) {
+        self.circles.state(id, circle);
+    }
+
+    pub fn leave(&mut self, leave: &LeaveCircle) {
+        self.circles.leave(leave);
+    }
+
+    pub fn circles(&self) -> &Circles {
+        &self.circles
+    }
+
+    /// Whether a grant to this grantee is one to that reader.
+    pub fn reaches(&self, grantee: &Grantee, reader: MemberId) -> bool {
+        match grantee {
+            Grantee::Member(member) => *member == reader,
+            Grantee::Circle(circle) => self.circles.contains(circle, reader),
+            Grantee::AllMembers => true,
+        }
+    }
+
+    /// From then on another grant has taken its place, also when that one was revoked since.
+    pub fn superseded_at(&self, grant: &ObjectId) -> Option<u64> {
+        self.superseded.get(grant).copied()
+    }
+
+    fn is_superseded(&self, grant: &ObjectId, now: u64) -> bool {
+        self.superseded_at(grant).is_some_and(|at| at <= now)
     }
 
     /// Also before the grant itself arrives: a revoked id never becomes valid.
@@ -173,9 +231,10 @@ impl ConsentState {
     /// Grants to a member that are alive now, most useful for finding what it may see.
     pub fn live_grants(&self, reader: MemberId, now: u64) -> impl Iterator<Item = (&ObjectId, &Grant)> {
         self.grants.iter().filter(move |(id, g)| {
-            let given = g.grantee == Grantee::Member(reader)
+            let given = self.reaches(&g.grantee, reader)
                 && !self.revoked.contains_key(id)
-                && !self.ended.contains(id);
+                && !self.ended.contains(id)
+                && !self.is_superseded(id, now);
             given && begins(g) <= now && now < g.not_after
         })
     }
@@ -187,17 +246,23 @@ impl ConsentState {
     }
 
     fn weigh(&self, id: &ObjectId, grant: &Grant, request: &Request<'_>, now: u64) -> Result<(), Refusal> {
-        // Circles and all-members are issued by no node yet; an unknown grantee is nobody.
-        if grant.grantee != Grantee::Member(request.reader) {
+        if !self.reaches(&grant.grantee, request.reader) {
             return Err(Refusal::NoGrant);
         }
         let numbers = grant.from_number..=grant.to_number.unwrap_or(u64::MAX);
         let covered = covers(&grant.scope, request.dataset, request.themes, request.sensitivity);
-        if !covered || !numbers.contains(&request.number) {
+        let carried = request.action == Action::Relay;
+        if !covered
+            || !numbers.contains(&request.number)
+            || !suits(&grant.grantee, carried, request.sensitivity)
+        {
             return Err(Refusal::NotCovered);
         }
         if self.revoked.contains_key(id) {
             return Err(Refusal::Revoked);
+        }
+        if self.is_superseded(id, now) {
+            return Err(Refusal::Superseded);
         }
         if now < begins(grant) {
             return Err(Refusal::NotYet);
@@ -222,177 +287,4 @@ pub fn begins(grant: &Grant) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::{grant::Obligations, id::FederationId, object::Origin};
-
-    const READER: MemberId = MemberId([3; 32]);
-    const ORIGIN: Origin = Origin { federation: FederationId([1; 32]), member: MemberId([2; 32]), epoch: 1 };
-
-    fn grant(scope: Scope) -> Grant {
-        Grant {
-            origin: ORIGIN,
-            grantee: Grantee::Member(READER),
-            scope,
-            from_number: 1,
-            to_number: None,
-            actions: vec![Action::Read],
-            purposes: vec!["official-statistics".into()],
-            not_before: 100,
-            not_after: 200,
-            effective_after: 0,
-            obligations: Obligations::default(),
-            supersedes: None,
-            officers: Vec::new(),
-            nonce: [0; 16],
-        }
-    }
-
-    fn revocation(id: u8) -> Revocation {
-        let (purge, purge_by, reason, declared_at) = (false, 0, String::new(), 0);
-        Revocation { origin: ORIGIN, grants: vec![ObjectId([id; 32])], purge, purge_by, reason, declared_at }
-    }
-
-    fn denial(subject: Option<MemberId>, dataset: Option<&str>, until: Option<u64>) -> Denial {
-        let dataset = dataset.map(|d| d.parse().unwrap());
-        Denial { origin: ORIGIN, subject, dataset, until, declared_at: 0, nonce: [0; 16] }
-    }
-
-    fn ask(state: &ConsentState, dataset: &str, now: u64) -> Verdict {
-        ask_as(state, READER, dataset, Sensitivity::Official, Action::Read, now)
-    }
-
-    fn ask_as(
-        s: &ConsentState,
-        reader: MemberId,
-        dataset: &str,
-        c: Sensitivity,
-        action: Action,
-        now: u64,
-    ) -> Verdict {
-        let dataset = dataset.parse().unwrap();
-        let (number, themes, purpose) = (1, &[][..], "official-statistics");
-        may(&Request { reader, dataset: &dataset, number, sensitivity: c, themes, action, purpose }, s, now)
-    }
-
-    fn state(grants: &[(u8, Grant)]) -> ConsentState {
-        let mut state = ConsentState::default();
-        grants.iter().for_each(|(id, g)| state.grant(ObjectId([*id; 32]), g.clone()));
-        state
-    }
-
-    fn named(dataset: &str) -> Grant {
-        grant(Scope::Datasets(vec![dataset.parse().unwrap()]))
-    }
-
-    #[test]
-    fn the_default_is_no() {
-        assert_eq!(ask(&ConsentState::default(), "A", 150), Verdict::No(Refusal::NoGrant));
-    }
-
-    #[test]
-    fn a_grant_holds_between_its_edges_and_for_its_dataset_and_reader_alone() {
-        let s = state(&[(1, named("A"))]);
-        let yes = Verdict::Yes { grant: ObjectId([1; 32]), until: 200 };
-        assert_eq!(ask(&s, "A", 99), Verdict::No(Refusal::NotYet));
-        assert_eq!(ask(&s, "A", 100), yes);
-        assert_eq!(ask(&s, "A", 199), yes);
-        assert_eq!(ask(&s, "A", 200), Verdict::No(Refusal::Ended));
-        assert_eq!(ask(&s, "B", 150), Verdict::No(Refusal::NotCovered));
-        let other = ask_as(&s, MemberId([4; 32]), "A", Sensitivity::Official, Action::Read, 150);
-        assert_eq!(other, Verdict::No(Refusal::NoGrant));
-    }
-
-    #[test]
-    fn a_clock_set_back_does_not_revive_what_was_seen_to_end() {
-        let mut s = state(&[(1, named("A"))]);
-        s.end(ObjectId([1; 32]));
-        assert_eq!(ask(&s, "A", 150), Verdict::No(Refusal::Ended));
-    }
-
-    #[test]
-    fn read_implies_list_and_list_does_not_imply_read() {
-        let list = Grant { actions: vec![Action::List], ..named("A") };
-        let s = state(&[(1, list)]);
-        let ask = |action| ask_as(&s, READER, "A", Sensitivity::Official, action, 150);
-        assert!(matches!(ask(Action::List), Verdict::Yes { .. }));
-        assert_eq!(ask(Action::Read), Verdict::No(Refusal::Action));
-        let s = state(&[(1, named("A"))]);
-        for action in [Action::Aggregate, Action::Relay] {
-            assert_eq!(
-                ask_as(&s, READER, "A", Sensitivity::Official, action, 150),
-                Verdict::No(Refusal::Action)
-            );
-        }
-    }
-
-    #[test]
-    fn all_never_reaches_what_is_restricted() {
-        let s = state(&[(1, grant(Scope::All))]);
-        let ask = |class| ask_as(&s, READER, "A", class, Action::Read, 150);
-        assert!(matches!(ask(Sensitivity::Official), Verdict::Yes { .. }));
-        assert_eq!(ask(Sensitivity::Restricted), Verdict::No(Refusal::NotCovered));
-    }
-
-    #[test]
-    fn a_revoked_grant_never_revives_whatever_comes_first() {
-        let mut before = ConsentState::default();
-        before.revoke(ObjectId([9; 32]), &revocation(1));
-        before.grant(ObjectId([1; 32]), named("A"));
-        let mut after = state(&[(1, named("A"))]);
-        after.revoke(ObjectId([9; 32]), &revocation(1));
-        assert_eq!(before, after);
-        assert_eq!(ask(&before, "A", 150), Verdict::No(Refusal::Revoked));
-        before.grant(ObjectId([1; 32]), named("A"));
-        assert_eq!(ask(&before, "A", 150), Verdict::No(Refusal::Revoked));
-    }
-
-    #[test]
-    fn any_matching_denial_wins_until_it_ends_or_is_lifted() {
-        for (d, wins) in [
-            (denial(None, None, None), true),
-            (denial(Some(READER), None, None), true),
-            (denial(Some(READER), Some("A"), None), true),
-            (denial(None, Some("A"), Some(151)), true),
-            (denial(None, Some("A"), Some(150)), false),
-            (denial(Some(MemberId([4; 32])), None, None), false),
-            (denial(Some(READER), Some("B"), None), false),
-        ] {
-            let mut s = state(&[(1, named("A"))]);
-            s.deny(ObjectId([5; 32]), d.clone());
-            assert_eq!(ask(&s, "A", 150) == Verdict::No(Refusal::Denied), wins, "{d:?}");
-            s.lift(&LiftDenial { origin: ORIGIN, denials: vec![ObjectId([5; 32])], declared_at: 0 });
-            assert!(matches!(ask(&s, "A", 150), Verdict::Yes { .. }));
-        }
-    }
-
-    #[test]
-    fn the_most_specific_grant_carries_the_request() {
-        let s = state(&[(1, grant(Scope::All)), (2, named("A")), (3, named("A"))]);
-        assert_eq!(ask(&s, "A", 150), Verdict::Yes { grant: ObjectId([2; 32]), until: 200 });
-    }
-
-    #[test]
-    fn two_grants_do_not_add_up_to_a_third() {
-        let list_a = Grant { actions: vec![Action::List], ..named("A") };
-        let s = state(&[(1, list_a), (2, named("B"))]);
-        assert_eq!(ask(&s, "A", 150), Verdict::No(Refusal::Action));
-    }
-
-    proptest! {
-        #[test]
-        fn narrowing_never_turns_a_no_into_a_yes(revoked in 1u8..4, now in 90u64..210, denied: bool) {
-            let mut s = state(&[(1, grant(Scope::All)), (2, named("A")), (3, named("B"))]);
-            let before = ask(&s, "A", now);
-            s.revoke(ObjectId([9; 32]), &revocation(revoked));
-            if denied {
-                s.deny(ObjectId([5; 32]), denial(None, Some("A"), None));
-            }
-            let after = ask(&s, "A", now);
-            let widened = matches!(before, Verdict::No(_)) && !matches!(after, Verdict::No(_));
-            prop_assert!(!widened);
-        }
-    }
-}
+mod tests;

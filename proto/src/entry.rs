@@ -8,8 +8,10 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::{
+    application::{Application, EndApplication},
+    circle::{Circle, LeaveCircle},
     envelope::Envelope,
-    grant::{Denial, Grant, LiftDenial, PurgeReceipt, Revocation},
+    grant::{Denial, Grant, LiftDenial, PurgeReceipt, Revocation, Terms},
     id::{Commitment, ObjectId},
     identity::{Endpoint, IdentityEvent, Role},
     object::{Object, ObjectError, Origin},
@@ -39,6 +41,11 @@ pub enum Declared {
     Denial(ObjectId, Denial),
     LiftDenial(LiftDenial),
     PurgeReceipt(ObjectId, PurgeReceipt),
+    Circle(ObjectId, Circle),
+    LeaveCircle(LeaveCircle),
+    Terms(Terms),
+    Application(ObjectId, Application),
+    EndApplication(EndApplication),
     /// A kind that this version does not know: a valid leaf that readers skip.
     Unknown(String),
 }
@@ -65,6 +72,11 @@ impl Declared {
             Denial::TYPE => Self::Denial(id, envelope.object()?),
             LiftDenial::TYPE => Self::LiftDenial(envelope.object()?),
             PurgeReceipt::TYPE => Self::PurgeReceipt(id, envelope.object()?),
+            Circle::TYPE => Self::Circle(id, envelope.object()?),
+            LeaveCircle::TYPE => Self::LeaveCircle(envelope.object()?),
+            Terms::TYPE => Self::Terms(envelope.object()?),
+            Application::TYPE => Self::Application(id, envelope.object()?),
+            EndApplication::TYPE => Self::EndApplication(envelope.object()?),
             other => Self::Unknown(other.to_owned()),
         })
     }
@@ -83,6 +95,11 @@ impl Declared {
             Self::Denial(_, d) => Some(d.origin),
             Self::LiftDenial(l) => Some(l.origin),
             Self::PurgeReceipt(_, r) => Some(r.origin),
+            Self::Circle(_, c) => Some(c.origin),
+            Self::LeaveCircle(l) => Some(l.origin),
+            Self::Terms(t) => Some(t.origin),
+            Self::Application(_, a) => Some(a.origin),
+            Self::EndApplication(e) => Some(e.origin),
             Self::Identity(_) | Self::Endpoint(_) | Self::Unknown(_) => None,
         }
     }
@@ -90,11 +107,17 @@ impl Declared {
     pub fn signers(&self) -> Option<Signers> {
         match self {
             Self::Identity(_) => Some(Signers::Root),
-            Self::Release(_) | Self::Withdrawal(_) | Self::PurgeReceipt(..) | Self::Endpoint(_) => {
-                Some(Signers::Role(Role::Node))
+            Self::Release(_)
+            | Self::Withdrawal(_)
+            | Self::PurgeReceipt(..)
+            | Self::Endpoint(_)
+            | Self::Terms(_) => Some(Signers::Role(Role::Node)),
+            Self::Grant(..) | Self::LiftDenial(_) | Self::Circle(..) | Self::Application(..) => {
+                Some(Signers::Role(Role::Consent))
             }
-            Self::Grant(..) | Self::LiftDenial(_) => Some(Signers::Role(Role::Consent)),
-            Self::Revocation(..) | Self::Denial(..) => Some(Signers::NodeOrConsent),
+            Self::Revocation(..) | Self::Denial(..) | Self::LeaveCircle(_) | Self::EndApplication(_) => {
+                Some(Signers::NodeOrConsent)
+            }
             Self::Unknown(_) => None,
         }
     }
@@ -111,6 +134,11 @@ impl Declared {
             Self::Denial(..) => "denial",
             Self::LiftDenial(_) => "lift-denial",
             Self::PurgeReceipt(..) => "purge-receipt",
+            Self::Circle(..) => "circle",
+            Self::LeaveCircle(_) => "leave-circle",
+            Self::Terms(_) => "terms",
+            Self::Application(..) => "application",
+            Self::EndApplication(_) => "end-application",
             Self::Unknown(_) => "unknown",
         }
     }

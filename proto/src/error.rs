@@ -65,6 +65,8 @@ codes! {
     GrantUnsupported = "grant.unsupported", false;
     /// No grant, denial or receipt of that id, or more than one begins with that prefix.
     GrantUnknown = "grant.unknown", false;
+    /// This machine's clock contradicts the highest time on record: nothing is given under grants.
+    ClockSuspect = "clock.suspect", true;
     /// A receipt that does not match what was delivered.
     ReceiptInvalid = "receipt.invalid", false;
     /// The file was refused at publication; every fault is listed.

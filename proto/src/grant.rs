@@ -109,6 +109,32 @@ pub struct PurgeReceipt {
     pub more: bool,
 }
 
+/// What a grant asks of whoever reads; named by its hash, and travelling with every copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    pub origin: Origin,
+    pub text: String,
+}
+
+/// When something holds: from the later of the first and the last, until before `not_after`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Term {
+    pub not_before: u64,
+    pub not_after: u64,
+    pub effective_after: u64,
+}
+
+impl Term {
+    pub fn holds(&self, now: u64) -> bool {
+        self.not_before.max(self.effective_after) <= now && now < self.not_after
+    }
+
+    pub(crate) fn to_wire(self) -> wire::Term {
+        let Self { not_before, not_after, effective_after } = self;
+        wire::Term { not_before, not_after, effective_after }
+    }
+}
+
 /// A copy that the holder's node knows of and could not erase.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PurgeException {
@@ -128,17 +154,9 @@ impl Object for Grant {
     }
 
     fn from_wire(wire: Self::Wire) -> Result<Self, Invalid> {
-        // Each raw number: the generated accessor would drop the ones that it does not know.
-        let known = |n: &i32| wire::Action::try_from(*n).unwrap_or_default();
-        let actions = wire.actions.iter().map(known).map(action).collect::<Result<Vec<_>, _>>()?;
-        object::sorted_set("actions", &actions, 4)?;
-        object::sorted_set("purposes", &wire.purposes, limits::PURPOSES_MAX)?;
-        if actions.is_empty() || wire.purposes.is_empty() {
-            return Err(Invalid::new("actions", "a grant names at least one action and one purpose"));
-        }
-        for text in wire.purposes.iter().chain(&wire.officers) {
-            object::name("purposes", text)?;
-        }
+        let actions = actions(&wire.actions)?;
+        check_purposes(&wire.purposes)?;
+        wire.officers.iter().try_for_each(|o| object::name("officers", o))?;
         if wire.officers.len() > limits::OFFICERS_MAX {
             return Err(Invalid::new("officers", "too many"));
         }
@@ -146,8 +164,7 @@ impl Object for Grant {
         if wire.from_number == 0 || to_number.is_some_and(|to| to < wire.from_number) {
             return Err(Invalid::new("from_number", "ranges start at 1 and do not run backwards"));
         }
-        let term = wire.term.ok_or_else(|| Invalid::new("term", "is missing"))?;
-        check_term(&term)?;
+        let term = term(wire.term)?;
         let supersedes =
             if wire.supersedes.is_empty() { None } else { Some(ObjectId::from_slice(&wire.supersedes)?) };
         Ok(Self {
@@ -178,13 +195,9 @@ impl Object for Grant {
             scope: Some(scope_wire(&self.scope)),
             from_number: self.from_number,
             to_number: self.to_number.unwrap_or_default(),
-            actions: self.actions.iter().map(|&a| action_wire(a).into()).collect(),
+            actions: actions_wire(&self.actions),
             purposes: self.purposes.clone(),
-            term: Some(wire::Term {
-                not_before: self.not_before,
-                not_after: self.not_after,
-                effective_after: self.effective_after,
-            }),
+            term: Some(self.term().to_wire()),
             obligations: (*o != Obligations::default()).then(|| wire::Obligations {
                 retention_after_end_seconds: o.retention_after_end_seconds,
                 purge_within_seconds: o.purge_within_seconds,
@@ -198,7 +211,15 @@ impl Object for Grant {
     }
 }
 
-fn check_term(term: &wire::Term) -> Result<(), Invalid> {
+impl Grant {
+    pub fn term(&self) -> Term {
+        let Self { not_before, not_after, effective_after, .. } = *self;
+        Term { not_before, not_after, effective_after }
+    }
+}
+
+pub(crate) fn term(wire: Option<wire::Term>) -> Result<Term, Invalid> {
+    let term = wire.ok_or_else(|| Invalid::new("term", "is missing"))?;
     if term.not_after <= term.not_before {
         return Err(Invalid::new("not_after", "does not follow not_before"));
     }
@@ -210,7 +231,26 @@ fn check_term(term: &wire::Term) -> Result<(), Invalid> {
             format!("a grant lasts at most {days} days: choose an earlier end"),
         ));
     }
-    Ok(())
+    let wire::Term { not_before, not_after, effective_after } = term;
+    Ok(Term { not_before, not_after, effective_after })
+}
+
+/// Each raw number: the generated accessor would drop the ones that it does not know.
+pub(crate) fn actions(raw: &[i32]) -> Result<Vec<Action>, Invalid> {
+    let known = |n: &i32| wire::Action::try_from(*n).unwrap_or_default();
+    let actions = raw.iter().map(known).map(action).collect::<Result<Vec<_>, _>>()?;
+    object::sorted_set("actions", &actions, 4)?;
+    if actions.is_empty() { Err(Invalid::new("actions", "are missing")) } else { Ok(actions) }
+}
+
+pub(crate) fn actions_wire(actions: &[Action]) -> Vec<i32> {
+    actions.iter().map(|&a| action_wire(a).into()).collect()
+}
+
+pub(crate) fn check_purposes(purposes: &[String]) -> Result<(), Invalid> {
+    object::sorted_set("purposes", purposes, limits::PURPOSES_MAX)?;
+    purposes.iter().try_for_each(|p| object::name("purposes", p))?;
+    if purposes.is_empty() { Err(Invalid::new("purposes", "are missing")) } else { Ok(()) }
 }
 
 pub fn action(action: wire::Action) -> Result<Action, Invalid> {
@@ -252,7 +292,7 @@ fn grantee_wire(grantee: &Grantee) -> wire::Grantee {
     wire::Grantee { who: Some(who) }
 }
 
-fn scope(wire: Option<wire::Scope>) -> Result<Scope, Invalid> {
+pub(crate) fn scope(wire: Option<wire::Scope>) -> Result<Scope, Invalid> {
     let wire = wire.ok_or_else(|| Invalid::new("scope", "is missing"))?;
     match (wire.datasets.is_empty(), wire.themes.is_empty(), wire.all) {
         (false, true, false) => {
@@ -270,7 +310,7 @@ fn scope(wire: Option<wire::Scope>) -> Result<Scope, Invalid> {
     }
 }
 
-fn scope_wire(scope: &Scope) -> wire::Scope {
+pub(crate) fn scope_wire(scope: &Scope) -> wire::Scope {
     match scope {
         Scope::Datasets(ids) => {
             wire::Scope { datasets: ids.iter().map(|d| d.to_string()).collect(), ..Default::default() }
@@ -301,11 +341,11 @@ impl TryFrom<wire::Obligations> for Obligations {
     }
 }
 
-fn nonce(bytes: &[u8]) -> Result<[u8; 16], Invalid> {
+pub(crate) fn nonce(bytes: &[u8]) -> Result<[u8; 16], Invalid> {
     bytes.try_into().map_err(|_| Invalid::new("nonce", "is not 16 bytes"))
 }
 
-fn object_ids(field: &'static str, raw: &[Bytes]) -> Result<Vec<ObjectId>, Invalid> {
+pub(crate) fn object_ids(field: &'static str, raw: &[Bytes]) -> Result<Vec<ObjectId>, Invalid> {
     object::ids(field, raw, limits::GRANTS_PER_REVOCATION_MAX, ObjectId::from_slice)
 }
 
@@ -407,6 +447,34 @@ impl Object for LiftDenial {
             epoch: self.origin.epoch,
             denials: ids_wire(&self.denials),
             declared_at: self.declared_at,
+            extensions: Vec::new(),
+        }
+    }
+}
+
+impl Object for Terms {
+    const TYPE: &'static str = "application/vnd.talanoa.terms.v1+protobuf";
+    type Wire = wire::Terms;
+
+    fn extensions(wire: &Self::Wire) -> &[wire::Extension] {
+        &wire.extensions
+    }
+
+    fn from_wire(wire: Self::Wire) -> Result<Self, Invalid> {
+        object::text("text", &wire.text, limits::TERMS_BYTES_MAX)?;
+        if wire.text.is_empty() {
+            return Err(Invalid::new("text", "is empty"));
+        }
+        let origin = Origin::from_wire(&wire.federation_id, &wire.member_id, wire.epoch)?;
+        Ok(Self { origin, text: wire.text })
+    }
+
+    fn to_wire(&self) -> Self::Wire {
+        wire::Terms {
+            federation_id: self.origin.federation.to_bytes(),
+            member_id: self.origin.member.to_bytes(),
+            epoch: self.origin.epoch,
+            text: self.text.clone(),
             extensions: Vec::new(),
         }
     }

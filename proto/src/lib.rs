@@ -11,11 +11,13 @@
 //! Each door changes the type; the last two have private fields and one constructor, so a check that
 //! is forgotten does not compile.
 
+pub mod application;
 pub mod armour;
 pub mod canonical;
 pub mod charter;
 pub mod checkpoint;
 pub mod chunk;
+pub mod circle;
 pub mod consent;
 pub mod entry;
 pub mod envelope;

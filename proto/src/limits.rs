@@ -62,6 +62,8 @@ pub const PAGE_LIST_BYTES_MAX: usize = PAGES_MAX * 36;
 pub const GRANT_LIFETIME_DAYS_MAX: u64 = 731;
 /// Purposes of one grant or one charter.
 pub const PURPOSES_MAX: usize = 32;
+/// Bytes of the terms of a grant.
+pub const TERMS_BYTES_MAX: usize = 64 * 1024;
 /// Officers that one grant names.
 pub const OFFICERS_MAX: usize = 16;
 /// Datasets that one scope or one feed request names.
@@ -72,6 +74,14 @@ pub const GRANTS_PER_REVOCATION_MAX: usize = 1024;
 pub const RELEASES_PER_RECEIPT_MAX: usize = 2048;
 /// Days after which a denial that the node key alone signed ends by itself.
 pub const DENIAL_UNCONFIRMED_DAYS_MAX: u64 = 30;
+/// Seconds that two clocks which agree may differ.
+pub const CLOCK_DRIFT_SECONDS_MAX: u64 = 300;
+/// Days that a clock may be ahead of the highest time on record at a start.
+pub const CLOCK_GAP_DAYS_MAX: u64 = 90;
+/// Hours since a relay heard from an origin that it still serves.
+pub const RELAY_FRESH_HOURS_MAX: u64 = 24;
+/// The same where the charter calls the origin an island.
+pub const RELAY_FRESH_ISLAND_HOURS_MAX: u64 = 168;
 
 // --- journal ---
 /// Bytes of one signed note, cosignatures included.

@@ -223,6 +223,8 @@ impl TrustedPeer {
             }
             Declared::Grant(id, grant) => self.consent.grant(*id, (**grant).clone()),
             Declared::Revocation(id, revocation) => self.consent.revoke(*id, revocation),
+            Declared::Denial(id, denial) => self.consent.deny(*id, denial.clone()),
+            Declared::LiftDenial(lift) => self.consent.lift(lift),
             Declared::Release(release) => return self.accept_release(release, own),
             _ => {}
         }
@@ -238,12 +240,20 @@ impl TrustedPeer {
     pub fn grant_for(&self, release: &Release) -> Option<ObjectId> {
         let themes = &release.description.themes;
         let covers = |g: &crate::grant::Grant| {
-            g.grantee == Grantee::Member(self.reader)
+            self.may_be_for_us(&g.grantee)
                 && (g.from_number..=g.to_number.unwrap_or(u64::MAX)).contains(&release.number)
                 && consent::covers(&g.scope, &release.dataset, themes, release.sensitivity)
         };
         let live = self.consent.grants().filter(|(id, _)| self.consent.revocation_of(id).is_none());
         live.filter(|(_, g)| covers(g)).map(|(id, _)| *id).next()
+    }
+
+    /// Who is in a circle is the publisher's to enforce, as times are: it showed us the grant.
+    fn may_be_for_us(&self, grantee: &Grantee) -> bool {
+        match grantee {
+            Grantee::Member(member) => *member == self.reader,
+            Grantee::Circle(_) | Grantee::AllMembers => true,
+        }
     }
 
     fn accept_release(&mut self, release: &Release, own: Commitment) -> Result<Finding, EntryError> {

@@ -140,6 +140,10 @@ fn consent() {
     at_most("purposes", limits::PURPOSES_MAX, |n| {
         accepts::<grant::Grant>(wire::Grant { purposes: words(n), ..a_grant() })
     });
+    at_most("terms", limits::TERMS_BYTES_MAX, |n| {
+        let base = wire::Terms { federation_id: id(), member_id: id(), epoch: 1, ..Default::default() };
+        accepts::<grant::Terms>(wire::Terms { text: text(n), ..base })
+    });
     at_most("officers", limits::OFFICERS_MAX, |n| {
         accepts::<grant::Grant>(wire::Grant { officers: words(n), ..a_grant() })
     });

@@ -11,7 +11,9 @@ use talanoa_proto::{
     chunk::{ChunkEntry, PageList},
     entry::Declared,
     envelope::Envelope,
-    grant::{Denial, Grant, LiftDenial, PurgeReceipt, Revocation},
+    grant::{Denial, Grant, LiftDenial, PurgeReceipt, Revocation, Terms},
+    circle::{Circle, LeaveCircle},
+    application::{Application, EndApplication},
     id::{DatasetId, MemberCode, ObjectId, PublicKey, ReleaseRef},
     identity::{Endpoint, Identity, IdentityEvent},
     object::Object,
@@ -55,7 +57,7 @@ pub fn envelope(bytes: &[u8]) -> bool {
 pub fn object(bytes: &[u8]) -> bool {
     let Some((kind, payload)) = bytes.split_first() else { return false };
     let payload = Bytes::copy_from_slice(payload);
-    match kind % 10 {
+    match kind % 15 {
         0 => one::<Grant>(&payload),
         1 => one::<Revocation>(&payload),
         2 => one::<Denial>(&payload),
@@ -65,6 +67,11 @@ pub fn object(bytes: &[u8]) -> bool {
         6 => one::<Withdrawal>(&payload),
         7 => one::<IdentityEvent>(&payload),
         8 => one::<Endpoint>(&payload),
+        9 => one::<Circle>(&payload),
+        10 => one::<LeaveCircle>(&payload),
+        11 => one::<Terms>(&payload),
+        12 => one::<Application>(&payload),
+        13 => one::<EndApplication>(&payload),
         _ => one::<CharterEvent>(&payload),
     }
 }

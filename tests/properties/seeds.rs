@@ -15,7 +15,11 @@ use talanoa_proto::{
     checkpoint::{Checkpoint, SignedCheckpoint},
     chunk::{ChunkEntry, PageWriter},
     envelope::Envelope,
-    grant::{Action, Denial, Grant, Grantee, LiftDenial, Obligations, PurgeReceipt, Revocation, Scope},
+    application::{Application, EndApplication},
+    circle::{Circle, LeaveCircle},
+    grant::{
+        Action, Denial, Grant, Grantee, LiftDenial, Obligations, PurgeReceipt, Revocation, Scope, Term, Terms,
+    },
     id::{Commitment, FederationId, MemberId, ObjectId},
     identity::{Endpoint, Genesis, Identity, IdentityEvent, KeySet, MemberKind},
     object::{Object, Origin},
@@ -168,6 +172,29 @@ fn objects() -> Vec<(u8, Vec<u8>)> {
         completed_at: 2,
         more: false,
     };
+    let circle = Circle {
+        origin: ORIGIN,
+        circle: None,
+        seq: 0,
+        name: "Melanesia".into(),
+        members: vec![MemberId([2; 32]), MemberId([3; 32])],
+        declared_at: 1,
+        nonce: [1; 16],
+    };
+    let leave = LeaveCircle { origin: ORIGIN, circle: ObjectId([6; 32]), seq: 1, declared_at: 1 };
+    let terms = Terms { origin: ORIGIN, text: "No onward sharing.".into() };
+    let application = Application {
+        origin: ORIGIN,
+        name: "Dashboard".into(),
+        key: PublicKey([8; 32]),
+        origins: vec![MemberId([2; 32])],
+        scope: Scope::All,
+        actions: vec![Action::Read],
+        purposes: vec!["official-statistics".into()],
+        term: Term { not_before: 1, not_after: 2, effective_after: 0 },
+        nonce: [1; 16],
+    };
+    let end = EndApplication { origin: ORIGIN, applications: vec![ObjectId([6; 32])], declared_at: 1 };
     let endpoint = Endpoint { member: MemberId([2; 32]), addresses: vec!["127.0.0.1:7640".into()], seq: 1 };
     [
         (0, grant().encode()),
@@ -177,6 +204,11 @@ fn objects() -> Vec<(u8, Vec<u8>)> {
         (4, receipt.encode()),
         (7, genesis(&SigningKey::from_bytes(&[7; 32])).encode()),
         (8, endpoint.encode()),
+        (9, circle.encode()),
+        (10, leave.encode()),
+        (11, terms.encode()),
+        (12, application.encode()),
+        (13, end.encode()),
     ]
     .map(|(kind, payload)| (kind, payload.to_vec()))
     .to_vec()

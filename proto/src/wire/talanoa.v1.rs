@@ -487,6 +487,117 @@ pub struct LiftDenial {
     #[prost(message, repeated, tag = "15")]
     pub extensions: ::prost::alloc::vec::Vec<Extension>,
 }
+/// A named group of members to which consent can be given. Each change states the whole circle again.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Circle {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub federation_id: ::prost::bytes::Bytes,
+    /// the convener
+    #[prost(bytes = "bytes", tag = "2")]
+    pub member_id: ::prost::bytes::Bytes,
+    #[prost(uint32, tag = "3")]
+    pub epoch: u32,
+    /// id of the first statement; absent in the first
+    #[prost(bytes = "bytes", tag = "4")]
+    pub circle: ::prost::bytes::Bytes,
+    /// 0 in the first; higher replaces lower
+    #[prost(uint64, tag = "5")]
+    pub seq: u64,
+    #[prost(string, tag = "6")]
+    pub name: ::prost::alloc::string::String,
+    /// sorted, unique, 1 or more
+    #[prost(bytes = "bytes", repeated, tag = "7")]
+    pub members: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    #[prost(uint64, tag = "8")]
+    pub declared_at: u64,
+    #[prost(bytes = "bytes", tag = "9")]
+    pub nonce: ::prost::bytes::Bytes,
+    #[prost(message, repeated, tag = "15")]
+    pub extensions: ::prost::alloc::vec::Vec<Extension>,
+}
+/// In the journal of the member that leaves.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct LeaveCircle {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub federation_id: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub member_id: ::prost::bytes::Bytes,
+    #[prost(uint32, tag = "3")]
+    pub epoch: u32,
+    /// id of its first statement
+    #[prost(bytes = "bytes", tag = "4")]
+    pub circle: ::prost::bytes::Bytes,
+    /// this statement and all before it no longer name the member
+    #[prost(uint64, tag = "5")]
+    pub seq: u64,
+    #[prost(uint64, tag = "6")]
+    pub declared_at: u64,
+    #[prost(message, repeated, tag = "15")]
+    pub extensions: ::prost::alloc::vec::Vec<Extension>,
+}
+/// What a grant asks of whoever reads: a text whose SHA-256 the grant names. Travels with every copy.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Terms {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub federation_id: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub member_id: ::prost::bytes::Bytes,
+    #[prost(uint32, tag = "3")]
+    pub epoch: u32,
+    #[prost(string, tag = "4")]
+    pub text: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "15")]
+    pub extensions: ::prost::alloc::vec::Vec<Extension>,
+}
+/// A key of an application that reads on behalf of a member, with a subset of what the member may.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Application {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub federation_id: ::prost::bytes::Bytes,
+    /// whose application it is
+    #[prost(bytes = "bytes", tag = "2")]
+    pub member_id: ::prost::bytes::Bytes,
+    #[prost(uint32, tag = "3")]
+    pub epoch: u32,
+    #[prost(string, tag = "4")]
+    pub name: ::prost::alloc::string::String,
+    /// Ed25519 public key
+    #[prost(bytes = "bytes", tag = "5")]
+    pub key: ::prost::bytes::Bytes,
+    /// publishers that it may ask; sorted, unique; none: every member
+    #[prost(bytes = "bytes", repeated, tag = "6")]
+    pub origins: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    #[prost(message, optional, tag = "7")]
+    pub scope: ::core::option::Option<Scope>,
+    /// LIST, READ
+    #[prost(enumeration = "Action", repeated, tag = "8")]
+    pub actions: ::prost::alloc::vec::Vec<i32>,
+    /// sorted, unique, 1 or more
+    #[prost(string, repeated, tag = "9")]
+    pub purposes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "10")]
+    pub term: ::core::option::Option<Term>,
+    #[prost(bytes = "bytes", tag = "11")]
+    pub nonce: ::prost::bytes::Bytes,
+    #[prost(message, repeated, tag = "15")]
+    pub extensions: ::prost::alloc::vec::Vec<Extension>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct EndApplication {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub federation_id: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub member_id: ::prost::bytes::Bytes,
+    #[prost(uint32, tag = "3")]
+    pub epoch: u32,
+    /// ids, sorted, unique, 1 or more
+    #[prost(bytes = "bytes", repeated, tag = "4")]
+    pub applications: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    #[prost(uint64, tag = "5")]
+    pub declared_at: u64,
+    #[prost(message, repeated, tag = "15")]
+    pub extensions: ::prost::alloc::vec::Vec<Extension>,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Purged {
     #[prost(bytes = "bytes", tag = "1")]
@@ -516,7 +627,7 @@ pub struct PurgeReceipt {
     /// member id of the grantor
     #[prost(bytes = "bytes", tag = "4")]
     pub origin: ::prost::bytes::Bytes,
-    /// revocation id
+    /// revocation id; where a grant ended by time, the id of that grant
     #[prost(bytes = "bytes", tag = "5")]
     pub revocation: ::prost::bytes::Bytes,
     /// sorted, unique
@@ -807,6 +918,9 @@ pub struct HelloRequest {
     pub endpoint: ::prost::bytes::Bytes,
     #[prost(string, tag = "7")]
     pub software: ::prost::alloc::string::String,
+    /// the caller's clock, Unix seconds; 0: it does not trust it itself
+    #[prost(uint64, tag = "8")]
+    pub now: u64,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct HelloResponse {
@@ -827,6 +941,8 @@ pub struct HelloResponse {
     /// events that the caller's heads lack
     #[prost(message, repeated, tag = "8")]
     pub newer: ::prost::alloc::vec::Vec<IdentityChain>,
+    #[prost(uint64, tag = "9")]
+    pub now: u64,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Cursor {
@@ -849,6 +965,9 @@ pub struct CatalogueRequest {
     /// of the caller's newest checkpoint of this journal
     #[prost(uint64, tag = "3")]
     pub known_size: u64,
+    /// member id: whose journal, carried by the callee; absent: its own
+    #[prost(bytes = "bytes", tag = "4")]
+    pub origin: ::prost::bytes::Bytes,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FollowRequest {
@@ -860,6 +979,8 @@ pub struct FollowRequest {
     pub purpose: ::prost::alloc::string::String,
     #[prost(uint64, tag = "4")]
     pub known_size: u64,
+    #[prost(bytes = "bytes", tag = "5")]
+    pub origin: ::prost::bytes::Bytes,
 }
 /// A checkpoint, and the proof that it extends the one of size `from_size`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1170,7 +1291,7 @@ pub mod exchange_client {
             req.extensions_mut().insert(GrpcMethod::new("talanoa.v1.Exchange", "Fetch"));
             self.inner.server_streaming(req, path, codec).await
         }
-        /// A purge receipt, brought to the origin that asked for it.
+        /// A purge receipt, brought to the origin that asked for it; an application key or its end, to a publisher.
         pub async fn deliver(
             &mut self,
             request: impl tonic::IntoRequest<super::DeliverRequest>,
@@ -1274,7 +1395,7 @@ pub mod exchange_server {
             &self,
             request: tonic::Request<super::FetchRequest>,
         ) -> std::result::Result<tonic::Response<Self::FetchStream>, tonic::Status>;
-        /// A purge receipt, brought to the origin that asked for it.
+        /// A purge receipt, brought to the origin that asked for it; an application key or its end, to a publisher.
         async fn deliver(
             &self,
             request: tonic::Request<super::DeliverRequest>,
@@ -1692,9 +1813,21 @@ pub struct Json {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListRequest {
-    /// releases | catalogue | grants | receipts | audit | peers
+    /// releases | catalogue | grants | receipts | audit | holders | circles | applications | peers
     #[prost(string, tag = "1")]
     pub what: ::prost::alloc::string::String,
+    /// code: only what concerns that member
+    #[prost(string, tag = "2")]
+    pub member: ::prost::alloc::string::String,
+    /// only that dataset
+    #[prost(string, tag = "3")]
+    pub dataset: ::prost::alloc::string::String,
+    /// Unix seconds: what began then or later
+    #[prost(uint64, tag = "4")]
+    pub from: u64,
+    /// Unix seconds, exclusive; 0: no end
+    #[prost(uint64, tag = "5")]
+    pub until: u64,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct PublishPart {
@@ -1734,6 +1867,12 @@ pub struct PublishRequest {
     pub descriptions: ::prost::alloc::vec::Vec<Text>,
     #[prost(string, tag = "9")]
     pub contact: ::prost::alloc::string::String,
+    /// unspecified: as the release before, or official
+    #[prost(enumeration = "Sensitivity", tag = "10")]
+    pub sensitivity: i32,
+    /// a class below that of the release before is meant
+    #[prost(bool, tag = "11")]
+    pub lower: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Published {
@@ -1755,32 +1894,163 @@ pub struct WithdrawRequest {
     pub reference: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]
     pub reason: ::prost::alloc::string::String,
+    /// number of the release that replaces it; 0: none
+    #[prost(uint64, tag = "3")]
+    pub corrected_by: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct DraftGrantRequest {
+pub struct DraftRequest {
+    /// of the page; empty: English
+    #[prost(string, tag = "6")]
+    pub lang: ::prost::alloc::string::String,
+    #[prost(oneof = "draft_request::What", tags = "1, 2, 3, 4, 5")]
+    pub what: ::core::option::Option<draft_request::What>,
+}
+/// Nested message and enum types in `DraftRequest`.
+pub mod draft_request {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum What {
+        #[prost(message, tag = "1")]
+        Grant(super::DraftGrant),
+        #[prost(message, tag = "2")]
+        Denial(super::DraftDenial),
+        #[prost(message, tag = "3")]
+        Lift(super::DraftLift),
+        #[prost(message, tag = "4")]
+        Circle(super::DraftCircle),
+        #[prost(message, tag = "5")]
+        Application(super::DraftApplication),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DraftGrant {
+    /// a member's code, the name or id of a circle, or `all-members`
     #[prost(string, tag = "1")]
     pub to: ::prost::alloc::string::String,
-    /// an id, or `all`
+    /// ids, or `all` alone
+    #[prost(string, repeated, tag = "2")]
+    pub datasets: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "3")]
+    pub themes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// 0: 1
+    #[prost(uint64, tag = "4")]
+    pub from_number: u64,
+    /// 0: open
+    #[prost(uint64, tag = "5")]
+    pub to_number: u64,
+    #[prost(enumeration = "Action", repeated, tag = "6")]
+    pub actions: ::prost::alloc::vec::Vec<i32>,
+    #[prost(string, repeated, tag = "7")]
+    pub purposes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(uint64, tag = "8")]
+    pub not_after: u64,
+    #[prost(uint64, tag = "9")]
+    pub effective_after: u64,
+    #[prost(uint64, tag = "10")]
+    pub retention_after_end_seconds: u64,
+    #[prost(uint64, tag = "11")]
+    pub purge_within_seconds: u64,
+    /// the text itself; journaled when the grant is submitted
+    #[prost(string, tag = "12")]
+    pub terms: ::prost::alloc::string::String,
+    /// first digits of a grant's id
+    #[prost(string, tag = "13")]
+    pub supersedes: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "14")]
+    pub officers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DraftDenial {
+    /// a member's code, or `everybody`
+    #[prost(string, tag = "1")]
+    pub to: ::prost::alloc::string::String,
+    /// empty: every dataset
     #[prost(string, tag = "2")]
     pub dataset: ::prost::alloc::string::String,
-    #[prost(enumeration = "Action", repeated, tag = "3")]
-    pub actions: ::prost::alloc::vec::Vec<i32>,
+    /// 0: until it is lifted
+    #[prost(uint64, tag = "3")]
+    pub until: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DraftLift {
+    /// first digits of its id
+    #[prost(string, tag = "1")]
+    pub denial: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DraftCircle {
+    /// name or id of the one to state again; empty: a new one
+    #[prost(string, tag = "1")]
+    pub circle: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// codes: all that are in it from now on
+    #[prost(string, repeated, tag = "3")]
+    pub members: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DraftApplication {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub key: ::prost::bytes::Bytes,
+    /// codes; none: every member
+    #[prost(string, repeated, tag = "3")]
+    pub origins: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// ids, or `all` alone
     #[prost(string, repeated, tag = "4")]
+    pub datasets: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(bool, tag = "5")]
+    pub list_only: bool,
+    #[prost(string, repeated, tag = "6")]
     pub purposes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    #[prost(uint64, tag = "5")]
+    #[prost(uint64, tag = "7")]
     pub not_after: u64,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SheetRequest {
+    /// first digits of its id; given or received
+    #[prost(string, tag = "1")]
+    pub grant: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub lang: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Page {
+    #[prost(string, tag = "1")]
+    pub text: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LeaveRequest {
+    #[prost(string, tag = "1")]
+    pub circle: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EndApplicationRequest {
+    #[prost(string, tag = "1")]
+    pub application: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConfirmClockRequest {}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Draft {
     #[prost(bytes = "bytes", tag = "1")]
     pub envelope: ::prost::bytes::Bytes,
     #[prost(string, tag = "2")]
     pub summary: ::prost::alloc::string::String,
+    /// to be handed back by `Submit`
+    #[prost(string, tag = "3")]
+    pub terms: ::prost::alloc::string::String,
+    /// officers whose signatures it needs
+    #[prost(uint32, tag = "4")]
+    pub threshold: u32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SubmitRequest {
     #[prost(bytes = "bytes", tag = "1")]
     pub envelope: ::prost::bytes::Bytes,
+    #[prost(string, tag = "2")]
+    pub terms: ::prost::alloc::string::String,
 }
 /// Durable. `id` is the object's id in hex, `message` one sentence for people.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1819,6 +2089,9 @@ pub struct FollowCommand {
     pub datasets: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(bool, tag = "3")]
     pub offers_only: bool,
+    /// code of a member that relays; empty: the member itself
+    #[prost(string, tag = "4")]
+    pub via: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct UnfollowCommand {
@@ -2037,10 +2310,10 @@ pub mod operator_client {
                 .insert(GrpcMethod::new("talanoa.v1.Operator", "Withdraw"));
             self.inner.unary(req, path, codec).await
         }
-        /// Unsigned envelope of a grant, for the officer to read and sign in her own process.
-        pub async fn draft_grant(
+        /// Unsigned envelope of what only the consent key signs, for officers to read and sign in their own process.
+        pub async fn draft_consent(
             &mut self,
-            request: impl tonic::IntoRequest<super::DraftGrantRequest>,
+            request: impl tonic::IntoRequest<super::DraftRequest>,
         ) -> std::result::Result<tonic::Response<super::Draft>, tonic::Status> {
             self.inner
                 .ready()
@@ -2052,11 +2325,32 @@ pub mod operator_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/talanoa.v1.Operator/DraftGrant",
+                "/talanoa.v1.Operator/DraftConsent",
             );
             let mut req = request.into_request();
             req.extensions_mut()
-                .insert(GrpcMethod::new("talanoa.v1.Operator", "DraftGrant"));
+                .insert(GrpcMethod::new("talanoa.v1.Operator", "DraftConsent"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// What a grant says, on one page for people.
+        pub async fn sheet(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SheetRequest>,
+        ) -> std::result::Result<tonic::Response<super::Page>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/talanoa.v1.Operator/Sheet",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("talanoa.v1.Operator", "Sheet"));
             self.inner.unary(req, path, codec).await
         }
         pub async fn submit(
@@ -2117,6 +2411,69 @@ pub mod operator_client {
             let path = http::uri::PathAndQuery::from_static("/talanoa.v1.Operator/Deny");
             let mut req = request.into_request();
             req.extensions_mut().insert(GrpcMethod::new("talanoa.v1.Operator", "Deny"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn leave(
+            &mut self,
+            request: impl tonic::IntoRequest<super::LeaveRequest>,
+        ) -> std::result::Result<tonic::Response<super::Accepted>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/talanoa.v1.Operator/Leave",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("talanoa.v1.Operator", "Leave"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn end_application(
+            &mut self,
+            request: impl tonic::IntoRequest<super::EndApplicationRequest>,
+        ) -> std::result::Result<tonic::Response<super::Accepted>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/talanoa.v1.Operator/EndApplication",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("talanoa.v1.Operator", "EndApplication"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The operator's word that the machine's clock is right.
+        pub async fn confirm_clock(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ConfirmClockRequest>,
+        ) -> std::result::Result<tonic::Response<super::Accepted>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/talanoa.v1.Operator/ConfirmClock",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("talanoa.v1.Operator", "ConfirmClock"));
             self.inner.unary(req, path, codec).await
         }
         pub async fn follow(
@@ -2282,11 +2639,16 @@ pub mod operator_server {
             &self,
             request: tonic::Request<super::WithdrawRequest>,
         ) -> std::result::Result<tonic::Response<super::Accepted>, tonic::Status>;
-        /// Unsigned envelope of a grant, for the officer to read and sign in her own process.
-        async fn draft_grant(
+        /// Unsigned envelope of what only the consent key signs, for officers to read and sign in their own process.
+        async fn draft_consent(
             &self,
-            request: tonic::Request<super::DraftGrantRequest>,
+            request: tonic::Request<super::DraftRequest>,
         ) -> std::result::Result<tonic::Response<super::Draft>, tonic::Status>;
+        /// What a grant says, on one page for people.
+        async fn sheet(
+            &self,
+            request: tonic::Request<super::SheetRequest>,
+        ) -> std::result::Result<tonic::Response<super::Page>, tonic::Status>;
         async fn submit(
             &self,
             request: tonic::Request<super::SubmitRequest>,
@@ -2298,6 +2660,19 @@ pub mod operator_server {
         async fn deny(
             &self,
             request: tonic::Request<super::DenyRequest>,
+        ) -> std::result::Result<tonic::Response<super::Accepted>, tonic::Status>;
+        async fn leave(
+            &self,
+            request: tonic::Request<super::LeaveRequest>,
+        ) -> std::result::Result<tonic::Response<super::Accepted>, tonic::Status>;
+        async fn end_application(
+            &self,
+            request: tonic::Request<super::EndApplicationRequest>,
+        ) -> std::result::Result<tonic::Response<super::Accepted>, tonic::Status>;
+        /// The operator's word that the machine's clock is right.
+        async fn confirm_clock(
+            &self,
+            request: tonic::Request<super::ConfirmClockRequest>,
         ) -> std::result::Result<tonic::Response<super::Accepted>, tonic::Status>;
         async fn follow(
             &self,
@@ -2582,13 +2957,11 @@ pub mod operator_server {
                     };
                     Box::pin(fut)
                 }
-                "/talanoa.v1.Operator/DraftGrant" => {
+                "/talanoa.v1.Operator/DraftConsent" => {
                     #[allow(non_camel_case_types)]
-                    struct DraftGrantSvc<T: Operator>(pub Arc<T>);
-                    impl<
-                        T: Operator,
-                    > tonic::server::UnaryService<super::DraftGrantRequest>
-                    for DraftGrantSvc<T> {
+                    struct DraftConsentSvc<T: Operator>(pub Arc<T>);
+                    impl<T: Operator> tonic::server::UnaryService<super::DraftRequest>
+                    for DraftConsentSvc<T> {
                         type Response = super::Draft;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
@@ -2596,11 +2969,11 @@ pub mod operator_server {
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::DraftGrantRequest>,
+                            request: tonic::Request<super::DraftRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as Operator>::draft_grant(&inner, request).await
+                                <T as Operator>::draft_consent(&inner, request).await
                             };
                             Box::pin(fut)
                         }
@@ -2611,7 +2984,50 @@ pub mod operator_server {
                     let max_encoding_message_size = self.max_encoding_message_size;
                     let inner = self.inner.clone();
                     let fut = async move {
-                        let method = DraftGrantSvc(inner);
+                        let method = DraftConsentSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/talanoa.v1.Operator/Sheet" => {
+                    #[allow(non_camel_case_types)]
+                    struct SheetSvc<T: Operator>(pub Arc<T>);
+                    impl<T: Operator> tonic::server::UnaryService<super::SheetRequest>
+                    for SheetSvc<T> {
+                        type Response = super::Page;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SheetRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::sheet(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SheetSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -2741,6 +3157,139 @@ pub mod operator_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = DenySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/talanoa.v1.Operator/Leave" => {
+                    #[allow(non_camel_case_types)]
+                    struct LeaveSvc<T: Operator>(pub Arc<T>);
+                    impl<T: Operator> tonic::server::UnaryService<super::LeaveRequest>
+                    for LeaveSvc<T> {
+                        type Response = super::Accepted;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::LeaveRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::leave(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = LeaveSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/talanoa.v1.Operator/EndApplication" => {
+                    #[allow(non_camel_case_types)]
+                    struct EndApplicationSvc<T: Operator>(pub Arc<T>);
+                    impl<
+                        T: Operator,
+                    > tonic::server::UnaryService<super::EndApplicationRequest>
+                    for EndApplicationSvc<T> {
+                        type Response = super::Accepted;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::EndApplicationRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::end_application(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = EndApplicationSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/talanoa.v1.Operator/ConfirmClock" => {
+                    #[allow(non_camel_case_types)]
+                    struct ConfirmClockSvc<T: Operator>(pub Arc<T>);
+                    impl<
+                        T: Operator,
+                    > tonic::server::UnaryService<super::ConfirmClockRequest>
+                    for ConfirmClockSvc<T> {
+                        type Response = super::Accepted;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ConfirmClockRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::confirm_clock(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ConfirmClockSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
