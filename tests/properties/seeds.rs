@@ -20,7 +20,7 @@ use talanoa_proto::{
     grant::{
         Action, Denial, Grant, Grantee, LiftDenial, Obligations, PurgeReceipt, Revocation, Scope, Term, Terms,
     },
-    id::{Commitment, FederationId, MemberId, ObjectId},
+    id::{Commitment, FederationId, MemberId, ObjectId, PublicKey},
     identity::{Endpoint, Genesis, Identity, IdentityEvent, KeySet, MemberKind},
     object::{Object, Origin},
     wire,

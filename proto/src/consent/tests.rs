@@ -171,8 +171,8 @@ proptest! {
 const CIRCLE: ObjectId = ObjectId([7; 32]);
 const OTHER: MemberId = MemberId([4; 32]);
 
-fn circle(members: &[MemberId]) -> crate::circle::Circle {
-    crate::circle::Circle {
+fn circle(members: &[MemberId]) -> Circle {
+    Circle {
         origin: Origin { member: OTHER, ..ORIGIN },
         circle: None,
         seq: 0,
@@ -190,7 +190,7 @@ fn a_grant_to_a_circle_is_one_to_whoever_is_in_it_now() {
     s.circle(CIRCLE, &circle(&[READER]));
     assert!(matches!(ask(&s, "A", 150), Verdict::Yes { .. }));
     let origin = Origin { member: READER, ..ORIGIN };
-    s.leave(&crate::circle::LeaveCircle { origin, circle: CIRCLE, seq: 0, declared_at: 0 });
+    s.leave(&LeaveCircle { origin, circle: CIRCLE, seq: 0, declared_at: 0 });
     assert_eq!(ask(&s, "A", 150), Verdict::No(Refusal::NoGrant));
 }
 
