@@ -166,11 +166,22 @@ impl Directory {
 impl Peer {
     /// Applies what was verified before it was written; here only the state is rebuilt.
     fn fold(&mut self, kept: &Kept) -> Result<(), KeepError> {
-        if !kept.note.is_empty() {
-            self.trusted.restore_head(&kept.note);
-        }
+        let damaged = |e: talanoa_proto::trusted::EntryError| KeepError::Damaged(e.to_string());
+        // A step without a cursor was carried by another member: it does not move our head of the journal.
+        let carried = match kept.cursor {
+            None => Some(self.trusted.carried_head(&kept.note).map_err(damaged)?),
+            Some(_) if kept.note.is_empty() => None,
+            Some(_) => {
+                self.trusted.restore_head(&kept.note);
+                None
+            }
+        };
         for entry in &kept.entries {
-            let verified = self.trusted.verify(entry).map_err(|e| KeepError::Damaged(e.to_string()))?;
+            let verified = match &carried {
+                Some(head) => self.trusted.verify_under(head, entry),
+                None => self.trusted.verify(entry),
+            };
+            let verified = verified.map_err(damaged)?;
             // A gap or a grant that has ended since was judged when it came.
             let _ = self.trusted.accept(&verified);
             self.remember(&verified, &kept.note);

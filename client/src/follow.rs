@@ -37,8 +37,10 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Target {
     pub member: MemberId,
+    /// Another member carries it to us: address and keys are that one's.
+    pub carried: bool,
     pub address: String,
-    /// Node keys that the peer's identity delegates now.
+    /// Node keys that the identity of whoever is dialled delegates now.
     pub keys: Vec<PublicKey>,
     /// Empty: everything that is granted.
     pub datasets: Vec<DatasetId>,
@@ -51,7 +53,8 @@ pub struct Target {
 impl Target {
     pub fn new(member: MemberId, address: impl Into<String>, keys: Vec<PublicKey>) -> Self {
         let (datasets, purpose) = (Vec::new(), PURPOSE_DEFAULT.to_owned());
-        Self { member, address: address.into(), keys, datasets, purpose, zstd: true, offers_only: false }
+        let (carried, zstd, offers_only) = (false, true, false);
+        Self { member, carried, address: address.into(), keys, datasets, purpose, zstd, offers_only }
     }
 }
 
@@ -87,7 +90,7 @@ pub async fn follow<K: Keeper>(
 
     let feed = open_feed(&mut session, target, cursor, trusted.known_size()).await?;
     tokio::select! {
-        outcome = listen(target.member, feed, trusted, &*keeper, &news, watcher) => outcome,
+        outcome = listen(target, feed, trusted, &*keeper, &news, watcher) => outcome,
         outcome = collect(target, session.clone(), &*keeper, &news, watcher) => outcome,
     }
 }
@@ -102,46 +105,64 @@ async fn open_feed(
 ) -> Result<Streaming<FeedItem>, PeerError> {
     let datasets: Vec<String> = target.datasets.iter().map(ToString::to_string).collect();
     let purpose = target.purpose.clone();
+    let origin = if target.carried { target.member.to_bytes() } else { bytes::Bytes::new() };
     let follow = FollowRequest {
         cursor: Some(cursor),
         datasets: datasets.clone(),
         purpose: purpose.clone(),
         known_size,
+        origin,
     };
     match session.follow(follow).await {
         Err(PeerError::Refused { code: Code::CursorOutOfRange, message }) => {
             info!(%message, "taking the catalogue");
-            session.catalogue(CatalogueRequest { datasets, purpose, known_size }).await
+            let request = CatalogueRequest { datasets, purpose, known_size, ..CatalogueRequest::default() };
+            session.catalogue(request).await
         }
         outcome => outcome,
     }
 }
 
 /// The feed: each step is verified as a whole, made durable, and only then believed.
+///
+/// What is carried comes entry by entry, each under a head of its publisher's: it is proven by itself, and moves
+/// neither our head of that journal nor our cursor in it.
 async fn listen<K: Keeper>(
-    peer: MemberId,
+    target: &Target,
     mut feed: Streaming<FeedItem>,
     mut trusted: TrustedPeer,
     keeper: &K,
     news: &Notify,
     watcher: &dyn Watcher,
 ) -> Result<(), PeerError> {
-    let mut step = Step::default();
+    let (peer, mut step, mut carried) = (target.member, Step::default(), None);
     while let Some(item) = feed.message().await? {
         match item.item.ok_or(PeerError::Protocol("an empty feed item"))? {
+            Item::Head(head) if target.carried => {
+                if !step.entries.is_empty() {
+                    keeper.commit(peer, std::mem::take(&mut step)).await?; // one head a step
+                }
+                step.head = head.checkpoint.to_vec();
+                let opened = trusted.carried_head(&head.checkpoint).map_err(PeerError::from);
+                carried = Some(opened.or_else_evidence(keeper, peer).await?);
+            }
             Item::Head(head) => {
                 trusted.advance(&head).map_err(PeerError::from).or_else_evidence(keeper, peer).await?;
                 step.head = head.checkpoint.to_vec();
             }
             Item::Entry(entry) => {
-                let verified =
-                    trusted.verify(&entry).map_err(PeerError::from).or_else_evidence(keeper, peer).await?;
+                let verified = match &carried {
+                    Some(head) => trusted.verify_under(head, &entry),
+                    None => trusted.verify(&entry),
+                };
+                let verified = verified.map_err(PeerError::from).or_else_evidence(keeper, peer).await?;
                 let finding =
                     trusted.accept(&verified).map_err(PeerError::from).or_else_evidence(keeper, peer).await?;
                 step.entries.push((verified, finding));
             }
+            // A carried step is done when the next begins, or here; it has no cursor.
             Item::StepDone(cursor) => {
-                step.cursor = Some(cursor);
+                step.cursor = Some(cursor).filter(|_| !target.carried);
                 // Crash before this line: the step comes again. After it: it is remembered for good.
                 keeper.commit(peer, std::mem::take(&mut step)).await?;
                 watcher.stepped(&cursor);

@@ -37,6 +37,7 @@ pub struct Step {
     /// The signed note of the head under which the entries were verified.
     pub head: Vec<u8>,
     pub entries: Vec<(VerifiedEntry, Finding)>,
+    /// `None`: another member carried it.
     pub cursor: Option<Cursor>,
 }
 

@@ -18,14 +18,21 @@ use tonic::transport::Server;
 
 use crate::{
     api::{accept, exchange::ExchangeService, operator::OperatorService},
-    clock::Clock,
+    clock::{Clock, HighWater, Trust, rfc3339},
     consent,
     home::Home,
     metrics,
     node::Node,
     peers, purge,
-    store::{Batch, Store, disk::Disk, records::GrantEdge},
+    store::{
+        Batch, Store,
+        disk::Disk,
+        records::{ClockMark, GrantEdge},
+    },
 };
+
+/// Time is written down so often.
+const MARK_SECONDS: u64 = 600;
 
 /// A running node. Dropping it without [`App::stop`] leaves its tasks to the runtime's end.
 pub struct App {
@@ -38,7 +45,7 @@ pub struct App {
 
 /// The live directory as the door's list: asked at every handshake.
 #[derive(Debug)]
-struct Directory(Store, Arc<dyn Clock>);
+struct Directory(Store, Arc<HighWater>);
 
 impl Admission for Directory {
     fn admits(&self, key: &NodeKey) -> bool {
@@ -68,6 +75,14 @@ impl App {
         let socket = home.socket();
         let operator = bind_socket(&socket)?;
 
+        let clock = Arc::new(HighWater::new(clock, store.view().time_mark));
+        if clock.trust() == Trust::Suspect {
+            tracing::error!(
+                machine = %rfc3339(clock.wall()),
+                record = %rfc3339(clock.now()),
+                "the machine's clock is not believed: nothing is given until a member's clock agrees with it, or: talanoa clock confirm"
+            );
+        }
         let admission = Arc::new(Directory(store.clone(), Arc::clone(&clock)));
         let config = tls::server_config(&key, admission)?;
         let code = home.card.identity.code().clone();
@@ -186,12 +201,32 @@ async fn serve_operator(
         .context("operator socket")
 }
 
+/// So that the next start knows how late it was.
+async fn mark_time(node: &Node, now: u64) {
+    let marked = node.store.view().time_mark;
+    // A node that has nothing to give yet keeps its ledger as it is.
+    let due = now >= marked + MARK_SECONDS && node.store.view().charter.is_some();
+    if due && let Err(error) = node.store.commit(Batch::of(ClockMark { at: now })).await {
+        tracing::warn!(%error, "time is not on record");
+    }
+}
+
 /// Writes a record when a grant begins or ends by time, so that followers hear of it, and closes the
 /// connections of those whose key or admission ended by time.
 async fn keep_time(node: Arc<Node>, stop: CancellationToken) {
     let mut changed = node.store.watch();
     loop {
+        if node.clock.trust() == Trust::Suspect {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                outcome = changed.changed() => if outcome.is_err() { return },
+            }
+            continue;
+        }
         let now = node.now();
+        mark_time(&node, now).await;
+        peers::heard_all(&node).await;
+        purge::retention(&node, now).await;
         let (due, next) = {
             let view = node.store.view();
             let open = |(_, id, ended): &(u64, _, bool)| !view.edges.contains(&(*id, *ended));

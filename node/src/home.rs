@@ -107,6 +107,17 @@ impl Home {
         Ok(())
     }
 
+    /// An event that the journal has already, for the public identity file.
+    pub fn extend_identity(&mut self, event: &Envelope) -> Result<()> {
+        self.card.identity.extend(event)?;
+        self.card.chain.push(event.clone());
+        let mut file = tempfile::NamedTempFile::new_in(&self.dir)?;
+        std::io::Write::write_all(&mut file, self.card.to_text().as_bytes())?;
+        file.as_file().sync_all()?;
+        file.persist(self.dir.join(IDENTITY_FILE))?;
+        Ok(())
+    }
+
     /// One line, wherever it may be overlooked: keys that widen lie where the node runs.
     pub fn key_warning(&self) -> Option<String> {
         let here: Vec<&str> = ["root", "consent"].into_iter().filter(|r| self.key_path(r).exists()).collect();

@@ -25,6 +25,8 @@ pub mod peers;
 pub mod problem;
 pub mod publish;
 pub mod purge;
+pub mod relay;
 pub mod repair;
 pub mod serve;
+pub mod sheet;
 pub mod store;

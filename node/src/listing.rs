@@ -7,6 +7,7 @@ use talanoa_proto::{
     id::{MemberId, ObjectId},
     identity::Role,
     release::{Release, ReleaseKind},
+    wire::ListRequest,
 };
 
 use crate::{
@@ -20,8 +21,8 @@ use crate::{
     },
 };
 
-pub fn list(node: &Node, what: &str) -> Result<Vec<Value>, Problem> {
-    match what {
+pub fn list(node: &Node, request: &ListRequest) -> Result<Vec<Value>, Problem> {
+    match request.what.as_str() {
         "releases" => Ok(releases(node)),
         "catalogue" => Ok(catalogue(node)),
         "grants" => Ok(grants(node)),
@@ -30,6 +31,11 @@ pub fn list(node: &Node, what: &str) -> Result<Vec<Value>, Problem> {
         "peers" => Ok(peers(node)),
         other => Err(Problem::bad_request(format!("no listing is called {other:?}"))),
     }
+}
+
+/// A listing as it stands, nothing left out.
+pub fn named(node: &Node, what: &str) -> Result<Vec<Value>, Problem> {
+    list(node, &ListRequest { what: what.to_owned(), ..ListRequest::default() })
 }
 
 fn code(view: &State, member: &MemberId) -> String {

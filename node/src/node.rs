@@ -7,6 +7,7 @@ use std::{
 
 use ed25519_dalek::SigningKey;
 use talanoa_proto::{
+    consent::{self, Refusal, Request, Verdict},
     entry::Salt,
     envelope::Envelope,
     id::{DatasetId, MemberCode, MemberId},
@@ -15,12 +16,12 @@ use talanoa_proto::{
 
 use crate::{
     api::accept::Connections,
-    clock::Clock,
+    clock::{HighWater, Trust},
     config::Settings,
     keys,
     metrics::Metrics,
     problem::Problem,
-    store::{Store, records::OwnEntry},
+    store::{Store, records::OwnEntry, state::State},
 };
 
 #[derive(Debug)]
@@ -30,7 +31,7 @@ pub struct Node {
     pub me: MemberId,
     pub code: MemberCode,
     pub key: SigningKey,
-    pub clock: Arc<dyn Clock>,
+    pub clock: Arc<HighWater>,
     pub connections: Arc<Connections>,
     pub started_at: u64,
     turns: Mutex<BTreeMap<DatasetId, Arc<tokio::sync::Mutex<()>>>>,
@@ -56,7 +57,7 @@ impl Node {
         settings: Settings,
         code: MemberCode,
         key: SigningKey,
-        clock: Arc<dyn Clock>,
+        clock: Arc<HighWater>,
     ) -> Self {
         let (me, started_at) = (store.view().me, clock.now());
         Self {
@@ -77,6 +78,15 @@ impl Node {
 
     pub fn now(&self) -> u64 {
         self.clock.now()
+    }
+
+    /// The rule, where time is known. While this machine's clock is suspect nobody can say what has ended:
+    /// nothing is given.
+    pub fn may(&self, request: &Request<'_>, view: &State) -> Verdict {
+        match self.clock.trust() {
+            Trust::Accepted => consent::may(request, &view.consent, self.now()),
+            Trust::Suspect => Verdict::No(Refusal::NotYet),
+        }
     }
 
     /// Where our objects belong; nothing is signed before there is a charter.

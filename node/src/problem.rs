@@ -99,6 +99,12 @@ impl From<StoreError> for Problem {
     }
 }
 
+impl From<talanoa_proto::identity::IdentityError> for Problem {
+    fn from(error: talanoa_proto::identity::IdentityError) -> Self {
+        Self::new(Code::IdentityInvalid, error.to_string())
+    }
+}
+
 impl From<crate::store::disk::DiskError> for Problem {
     fn from(error: crate::store::disk::DiskError) -> Self {
         if error.is_full() { StoreError::Full.into() } else { Self::internal(error) }

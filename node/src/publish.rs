@@ -17,7 +17,7 @@ use crate::{
     intake::{self, Checked, Claim},
     node::{Node, own_entry},
     problem::Problem,
-    store::{Batch, StoreError, shelf::Staging},
+    store::{Batch, StoreError, shelf::Staging, state::DatasetHead},
 };
 
 /// What the publisher says of it.
@@ -26,6 +26,10 @@ pub struct Publication {
     pub dataset: DatasetId,
     pub kind: ReleaseKind,
     pub description: Description,
+    /// `None`: as the release before, or official.
+    pub class: Option<Sensitivity>,
+    /// A class below that of the release before is meant.
+    pub lower_class: bool,
     pub strict: bool,
     pub dry_run: bool,
 }
@@ -62,6 +66,7 @@ pub async fn publish(
     let _turn = node.turn(&publication.dataset).await;
     let last = node.store.view().datasets.get(&publication.dataset).cloned();
     let number = last.as_ref().map_or(1, |head| head.number + 1);
+    let sensitivity = class(publication.class, publication.lower_class, last.as_ref())?;
     let release = Release {
         origin,
         dataset: publication.dataset,
@@ -72,7 +77,7 @@ pub async fn publish(
         description: describe(publication.description, &files),
         distributions: files.iter().map(distribution).collect(),
         quality: files.iter().flat_map(|(_, checked, _)| quality(checked)).collect(),
-        sensitivity: Sensitivity::Official,
+        sensitivity,
         relations: Vec::new(),
         structure: structure(&files),
     };
@@ -105,7 +110,13 @@ pub async fn publish(
 }
 
 /// Takes a release back. Those who may see it or received it are told; a copy is theirs to remove.
-pub async fn withdraw(node: &Node, dataset: DatasetId, number: u64, reason: String) -> Result<u64, Problem> {
+pub async fn withdraw(
+    node: &Node,
+    dataset: DatasetId,
+    number: u64,
+    reason: String,
+    corrected_by: Option<u64>,
+) -> Result<u64, Problem> {
     let origin = node.origin()?;
     let unknown =
         || Problem::bad_request(format!("{}/{dataset}@{number} was never published here", node.code));
@@ -114,21 +125,35 @@ pub async fn withdraw(node: &Node, dataset: DatasetId, number: u64, reason: Stri
     if node.store.view().withdrawn.contains_key(&held.commitment) {
         return Err(Problem::bad_request(format!("{}/{dataset}@{number} is withdrawn already", node.code)));
     }
+    if let Some(next) = corrected_by
+        && (next <= number || node.store.index().own_number(&dataset, next).is_none())
+    {
+        return Err(Problem::bad_request(format!(
+            "{next} is no later release of {dataset}: publish it first"
+        )));
+    }
     let commitment = held.commitment;
-    let withdrawal = Withdrawal {
-        origin,
-        dataset,
-        number,
-        commitment,
-        reason,
-        corrected_by: None,
-        declared_at: node.now(),
-    };
+    let withdrawal =
+        Withdrawal { origin, dataset, number, commitment, reason, corrected_by, declared_at: node.now() };
     let envelope = Envelope::seal(&withdrawal, &node.key);
     envelope.object::<Withdrawal>()?;
     let (entry, _) = own_entry(&envelope)?;
     let batch = Batch { narrowing: true, ..Batch::of(entry) };
     Ok(node.store.commit(batch).await?.index.unwrap_or_default())
+}
+
+/// Who may be given a dataset at all does not widen by an oversight.
+fn class(said: Option<Sensitivity>, lower: bool, last: Option<&DatasetHead>) -> Result<Sensitivity, Problem> {
+    let before = last.map(|head| head.sensitivity);
+    match (said, before) {
+        (None, before) => Ok(before.unwrap_or(Sensitivity::Official)),
+        (Some(said), Some(before)) if said < before && !lower => {
+            let sentence =
+                format!("the release before was classed {before:?}, which is above {said:?}").to_lowercase();
+            Err(Problem::bad_request(sentence).advise("say that it is meant: --lower-class"))
+        }
+        (Some(said), _) => Ok(said),
+    }
 }
 
 type Read = (String, Checked, Cut);

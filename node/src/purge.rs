@@ -14,7 +14,7 @@ use talanoa_proto::{
     Code,
     entry::Declared,
     envelope::Envelope,
-    grant::{Grantee, PurgeException, PurgeReceipt},
+    grant::{PurgeException, PurgeReceipt},
     id::{Commitment, MemberId, ObjectId},
     limits, merkle, wire,
 };
@@ -29,12 +29,42 @@ use crate::{
     serve::Permitted,
     store::{
         Batch,
-        records::{Buried, Erase, ReceiptDelivered, ReceiptTaken, Tombstone},
-        state::{Grave, Offer, Purge},
+        records::{Buried, Erase, ReceiptDelivered, ReceiptTaken, RetentionEnded, Tombstone},
+        state::{Caller, Grave, Offer, Purge},
     },
 };
 
 const DELIVERY_PAUSE_MAX: Duration = Duration::from_secs(300);
+
+/// Grants that others gave us and that ended by time: after the retention that they allow, copies go as if
+/// they had been revoked with purge. From the record on, a crash continues it at the next start.
+pub async fn retention(node: &Node, now: u64) {
+    let due: Vec<RetentionEnded> = {
+        let view = node.store.view();
+        let peers = view.peers.iter().filter(|(_, peer)| !peer.offered.is_empty());
+        peers
+            .flat_map(|(member, peer)| {
+                let consent = peer.trusted.consent();
+                let over = consent.grants().filter(move |(id, g)| {
+                    let keep = g.obligations.retention_after_end_seconds;
+                    let open = consent.revocation_of(id).is_none() && !peer.purges.contains_key(*id);
+                    keep != 0 && open && now >= g.not_after.saturating_add(keep)
+                });
+                over.filter(|(_, g)| peer.trusted.is_for_us(&g.grantee)).map(|(id, g)| RetentionEnded {
+                    member: member.to_bytes(),
+                    grant: id.to_bytes(),
+                    purge_by: g
+                        .purge_by(g.not_after.saturating_add(g.obligations.retention_after_end_seconds)),
+                })
+            })
+            .collect()
+    };
+    if due.is_empty() {
+        return;
+    }
+    let records = due.into_iter().map(Into::into).collect();
+    let _ = node.store.commit(Batch { records, narrowing: true, ..Batch::default() }).await;
+}
 
 /// Does what is owed, whenever the ledger says that something is, until `stop`.
 pub async fn run(node: Arc<Node>, stop: CancellationToken) {
@@ -286,8 +316,7 @@ fn check_receipt(node: &Node, caller: MemberId, receipt: &PurgeReceipt) -> Resul
     if receipt.grantor != node.me || receipt.grants != order.grants {
         return Err("the receipt is for other grants");
     }
-    let theirs = |id| view.consent.get(id).is_some_and(|g| g.grantee == Grantee::Member(caller));
-    if !order.grants.iter().any(theirs) {
+    if !order.grants.iter().any(|id| view.is_or_was_for(id, caller)) {
         return Err("the revoked grants were not given to this member");
     }
     let earlier = order.receipts.get(&caller).into_iter().flatten().flat_map(|(_, r)| &r.releases);
@@ -323,6 +352,8 @@ fn delivered_under<'a>(
     accesses
         .filter(move |a| a.reader == holder.0[..] && grants.contains(&a.grant))
         .filter_map(|a| Some((Commitment::from_slice(&a.release).ok()?, a.purpose)))
-        .filter(move |(c, purpose)| Permitted::ask(node, holder, *c, purpose).is_none())
+        .filter(move |(c, purpose)| {
+            Permitted::ask(node, Caller { member: holder, application: None }, *c, purpose).is_none()
+        })
         .map(|(c, _)| c)
 }

@@ -25,7 +25,7 @@ use talanoa_proto::{
 };
 
 use crate::{
-    clock::SystemClock,
+    clock::HighWater,
     home::Home,
     node::Node,
     peers::{self, hello},
@@ -83,7 +83,8 @@ impl Outcome {
 pub async fn repair(home: &Home) -> anyhow::Result<Vec<Finding>> {
     let store = home.open_store()?;
     let code = home.card.identity.code().clone();
-    let node = Node::new(store, home.settings.clone(), code, home.node_key()?, Arc::new(SystemClock));
+    let clock = Arc::new(HighWater::system(store.view().time_mark));
+    let node = Node::new(store, home.settings.clone(), code, home.node_key()?, clock);
     let work = Work { home, node: Arc::new(node), peers: BTreeMap::new(), findings: Vec::new() };
     let work = work.ledger().await?.shelf().await?;
     work.node.store.close().await;
@@ -138,7 +139,10 @@ impl Work<'_> {
         let followed = |(member, peer): (&MemberId, &crate::store::state::Peer)| {
             let follow = peer.follow.as_ref()?;
             let datasets = follow.datasets.iter().map(ToString::to_string).collect();
-            Some(Followed { member: member.to_bytes(), datasets, offers_only: follow.offers_only }.into())
+            let via = follow.via.map(|m| m.to_bytes()).unwrap_or_default();
+            Some(
+                Followed { member: member.to_bytes(), datasets, offers_only: follow.offers_only, via }.into(),
+            )
         };
         view.peers.iter().filter_map(followed).collect()
     }

@@ -18,7 +18,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use talanoa_proto::{
-    consent::{Request, Verdict, may},
+    consent::{Request, Verdict},
     grant::Action,
     id::{Commitment, MemberId, ObjectId},
     limits,
@@ -34,63 +34,74 @@ use crate::{
     keys,
     node::Node,
     problem::Problem,
+    relay,
     store::{
         Batch,
         records::{Access, AccessEnded},
         shelf::{Reading, ShelfError},
+        state::{Caller, State},
     },
 };
 
 /// A release that one reader may read now. Only [`Permitted::ask`] makes one.
 #[derive(Clone, Debug)]
 pub struct Permitted {
-    reader: MemberId,
+    reader: Caller,
     commitment: Commitment,
     release: Arc<Release>,
     purpose: String,
-    /// `None`: the reader is the one who released it, and is given back what is its own.
-    grant: Option<ObjectId>,
+    source: Source,
     until: u64,
     generation: u64,
 }
 
+/// On whose word something is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    /// Our own, under this grant.
+    Own(ObjectId),
+    /// Carried for its publisher, under this grant of its.
+    Carried(MemberId, ObjectId),
+    /// The reader is the one who released it, and is given back what is its own.
+    Returned,
+}
+
 impl Permitted {
-    pub fn ask(node: &Node, reader: MemberId, commitment: Commitment, purpose: &str) -> Option<Self> {
+    pub fn ask(node: &Node, reader: Caller, commitment: Commitment, purpose: &str) -> Option<Self> {
         // Read before the question: a change in between is noticed at the first message.
         let generation = node.store.generation();
-        let Some(held) = node.store.own_release(&commitment) else {
-            return Self::return_to_origin(node, reader, commitment, purpose, generation);
-        };
-        let release = held.release()?;
-        let request = Request::new(reader, release, Action::Read, purpose);
-        match may(&request, &node.store.view().consent, node.now()) {
-            Verdict::Yes { grant, until } => {
-                let (release, purpose) = (Arc::new(release.clone()), purpose.to_owned());
-                Some(Self { reader, commitment, release, purpose, grant: Some(grant), until, generation })
+        let (release, source, until) = match node.store.own_release(&commitment) {
+            Some(held) => {
+                let release = held.release()?;
+                let view = node.store.view();
+                let request = Request::new(reader.member, release, Action::Read, purpose);
+                let (grant, until) = yes(node.may(&request, &view))?;
+                let until = within_application(&view, reader, &request, until)?;
+                (Arc::new(release.clone()), Source::Own(grant), until)
             }
-            Verdict::No(_) => None,
-        }
+            None => Self::held_of_others(node, reader, &commitment, purpose)?,
+        };
+        let purpose = purpose.to_owned();
+        Some(Self { reader, commitment, release, purpose, source, until, generation })
     }
 
-    fn return_to_origin(
+    fn held_of_others(
         node: &Node,
-        reader: MemberId,
-        commitment: Commitment,
+        reader: Caller,
+        commitment: &Commitment,
         purpose: &str,
-        generation: u64,
-    ) -> Option<Self> {
-        let (origin, held) = node.store.foreign_release(&commitment)?;
+    ) -> Option<(Arc<Release>, Source, u64)> {
+        let (origin, held) = node.store.foreign_release(commitment)?;
         let release = Arc::new(held.release()?.clone());
-        let purpose = purpose.to_owned();
-        (origin == reader).then_some(Self {
-            reader,
-            commitment,
-            release,
-            purpose,
-            grant: None,
-            until: u64::MAX,
-            generation,
-        })
+        if reader.application.is_some() {
+            return None; // an application asks publishers
+        }
+        if origin == reader.member {
+            return Some((release, Source::Returned, u64::MAX));
+        }
+        let request = Request::new(reader.member, &release, Action::Read, purpose);
+        let (grant, until) = yes(relay::may(node, origin, &request))?;
+        Some((release, Source::Carried(origin, grant), until))
     }
 
     /// One comparison while nothing changed; the whole question again when something did.
@@ -112,10 +123,24 @@ impl Permitted {
     }
 }
 
+fn yes(verdict: Verdict) -> Option<(ObjectId, u64)> {
+    match verdict {
+        Verdict::Yes { grant, until } => Some((grant, until)),
+        Verdict::No(_) => None,
+    }
+}
+
+/// An application may no more than its member, and of that no more than its key names.
+fn within_application(view: &State, reader: Caller, request: &Request<'_>, until: u64) -> Option<u64> {
+    let Some(id) = reader.application else { return Some(until) };
+    let application = view.applications.get(&id)?;
+    application.covers(request).then(|| until.min(application.term.not_after))
+}
+
 /// Answers a `Fetch`.
 pub async fn fetch(
     node: Arc<Node>,
-    reader: MemberId,
+    reader: Caller,
     place: Place,
     request: FetchRequest,
 ) -> Result<FetchStream, Status> {
@@ -135,10 +160,7 @@ pub async fn fetch(
 
     let sent = Arc::new(AtomicU64::new(0));
     let is_data = matches!(part, fetch_request::Part::Chunks(_));
-    let record = match permitted.grant {
-        Some(grant) if is_data => Some(begin_access(&node, &permitted, grant, n).await?),
-        _ => None,
-    };
+    let record = if is_data { begin_access(&node, &permitted, n).await? } else { None };
     let (sender, receiver) = mpsc::channel(2);
     let (zstd, counter) = (request.zstd, Arc::clone(&sent));
     tokio::task::spawn_blocking(move || {
@@ -180,26 +202,32 @@ fn check_ranges(ranges: &[Range]) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Durable before the first byte: what is not on record did not leave.
+/// Durable before the first byte: what is not on record did not leave. What is its reader's own needs none.
 async fn begin_access(
     node: &Node,
     permitted: &Permitted,
-    grant: ObjectId,
     distribution: u32,
-) -> Result<Bytes, Status> {
+) -> Result<Option<Bytes>, Status> {
+    let (grant, origin) = match permitted.source {
+        Source::Own(grant) => (grant, Bytes::new()),
+        Source::Carried(origin, grant) => (grant, origin.to_bytes()),
+        Source::Returned => return Ok(None),
+    };
     let transfer: [u8; 16] = keys::random().map_err(Problem::from)?;
     let transfer = Bytes::copy_from_slice(&transfer);
     let access = Access {
-        reader: permitted.reader.to_bytes(),
+        reader: permitted.reader.member.to_bytes(),
         release: permitted.commitment.to_bytes(),
         grant: grant.to_bytes(),
         purpose: permitted.purpose.clone(),
         started: node.now(),
         distribution,
         transfer: transfer.clone(),
+        application: permitted.reader.application.map(ObjectId::to_bytes).unwrap_or_default(),
+        origin,
     };
     node.store.commit(Batch::of(access)).await.map_err(Problem::from)?;
-    Ok(transfer)
+    Ok(Some(transfer))
 }
 
 type Sender = mpsc::Sender<Result<FetchPart, Status>>;

@@ -154,6 +154,11 @@ impl ConsentState {
         self.circles.leave(leave);
     }
 
+    /// For whoever judges over a state that it holds of another member: circles come from other journals.
+    pub fn set_circles(&mut self, circles: Circles) {
+        self.circles = circles;
+    }
+
     pub fn circles(&self) -> &Circles {
         &self.circles
     }
@@ -198,6 +203,10 @@ impl ConsentState {
         self.ended.insert(grant);
     }
 
+    pub fn is_ended(&self, grant: &ObjectId) -> bool {
+        self.ended.contains(grant)
+    }
+
     pub fn grants(&self) -> impl Iterator<Item = (&ObjectId, &Grant)> {
         self.grants.iter()
     }
@@ -212,6 +221,11 @@ impl ConsentState {
 
     pub fn denials(&self) -> impl Iterator<Item = (&ObjectId, &Denial)> {
         self.denials.iter().filter(|(id, _)| !self.lifted.contains(id))
+    }
+
+    /// Whether that denial was lifted.
+    pub fn is_lifted(&self, id: &ObjectId) -> bool {
+        self.lifted.contains(id)
     }
 
     /// A denial by its id, lifted or not.

@@ -4,6 +4,7 @@
 //! cannot sign a grant.
 
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 
 use crate::{
     id::{Commitment, DatasetId, MemberId, ObjectId},
@@ -116,6 +117,13 @@ pub struct Terms {
     pub text: String,
 }
 
+impl Terms {
+    /// What a grant names it by.
+    pub fn hash(&self) -> [u8; 32] {
+        Sha256::digest(&self.text).into()
+    }
+}
+
 /// When something holds: from the later of the first and the last, until before `not_after`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Term {
@@ -211,7 +219,19 @@ impl Object for Grant {
     }
 }
 
+/// Days that a holder has to erase where the grant does not say.
+const PURGE_DAYS: u64 = 7;
+
 impl Grant {
+    /// When copies must be gone, if that is ordered at `from`.
+    pub fn purge_by(&self, from: u64) -> u64 {
+        let within = match self.obligations.purge_within_seconds {
+            0 => PURGE_DAYS * 86_400,
+            seconds => seconds,
+        };
+        from.saturating_add(within)
+    }
+
     pub fn term(&self) -> Term {
         let Self { not_before, not_after, effective_after, .. } = *self;
         Term { not_before, not_after, effective_after }

@@ -206,6 +206,11 @@ impl Delegation {
     pub fn new(role: Role, key: PublicKey, not_before: u64, not_after: u64) -> Self {
         Self { role, key, not_before, not_after, threshold: 1, revoked: None }
     }
+
+    /// So many keys of the role must sign from this event on.
+    pub fn with_threshold(self, threshold: usize) -> Self {
+        Self { threshold, ..self }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

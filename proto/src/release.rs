@@ -251,7 +251,7 @@ fn release_kind_wire(kind: ReleaseKind) -> wire::ReleaseKind {
     }
 }
 
-fn sensitivity(value: wire::Sensitivity) -> Result<Sensitivity, Invalid> {
+pub fn sensitivity(value: wire::Sensitivity) -> Result<Sensitivity, Invalid> {
     Ok(match value {
         wire::Sensitivity::Open => Sensitivity::Open,
         wire::Sensitivity::Official => Sensitivity::Official,

@@ -46,6 +46,7 @@ pub struct VerifiedEntry {
     declared: Declared,
     inclusion: Vec<Hash>,
     size: u64,
+    note: Bytes,
 }
 
 /// What taking in an entry showed.
@@ -167,9 +168,33 @@ impl TrustedPeer {
         Ok(())
     }
 
+    /// A head that another member carried: signed by the journal's owner, and not one of two roots for the
+    /// size held. Whether it extends what is held here is seen when the owner itself is met again.
+    pub fn carried_head(&self, note: &[u8]) -> Result<SignedCheckpoint, EntryError> {
+        let shown = SignedCheckpoint::open(note, &self.origin(), &self.node_keys())?;
+        if let Some(held) = &self.head
+            && held.checkpoint().size == shown.checkpoint().size
+            && held.checkpoint().root != shown.checkpoint().root
+        {
+            let bytes = |s: &SignedCheckpoint| Bytes::copy_from_slice(s.note_bytes());
+            let size = held.checkpoint().size;
+            return Err(EntryError::Fork { size, held: bytes(held), shown: bytes(&shown) });
+        }
+        Ok(shown)
+    }
+
     /// Everything that can be checked of one entry by itself, against the newest head.
     pub fn verify(&self, wire: &wire::Entry) -> Result<VerifiedEntry, EntryError> {
-        let head = self.head.as_ref().ok_or(EntryError::NoHead)?.checkpoint();
+        self.verify_under(self.head.as_ref().ok_or(EntryError::NoHead)?, wire)
+    }
+
+    /// The same against a head of its own, which [`TrustedPeer::carried_head`] opened.
+    pub fn verify_under(
+        &self,
+        signed: &SignedCheckpoint,
+        wire: &wire::Entry,
+    ) -> Result<VerifiedEntry, EntryError> {
+        let head = signed.checkpoint();
         let (declared, commitment) = self.verify_object(wire)?;
         let salt: Salt = wire.salt.as_ref().try_into().map_err(|_| EntryError::Malformed("salt"))?;
         let inclusion = hashes(&wire.inclusion)?;
@@ -184,6 +209,7 @@ impl TrustedPeer {
             declared,
             inclusion,
             size: head.size,
+            note: Bytes::copy_from_slice(signed.note_bytes()),
         })
     }
 
@@ -240,16 +266,32 @@ impl TrustedPeer {
     pub fn grant_for(&self, release: &Release) -> Option<ObjectId> {
         let themes = &release.description.themes;
         let covers = |g: &crate::grant::Grant| {
-            self.may_be_for_us(&g.grantee)
+            self.is_for_us(&g.grantee)
                 && (g.from_number..=g.to_number.unwrap_or(u64::MAX)).contains(&release.number)
                 && consent::covers(&g.scope, &release.dataset, themes, release.sensitivity)
         };
-        let live = self.consent.grants().filter(|(id, _)| self.consent.revocation_of(id).is_none());
+        let ended = |id: &ObjectId| self.consent.revocation_of(id).is_some() || self.consent.is_ended(id);
+        let live = self.consent.grants().filter(|(id, _)| !ended(id));
         live.filter(|(_, g)| covers(g)).map(|(id, _)| *id).next()
     }
 
+    /// A duty to erase came with the end of a grant: it covers nothing here any more.
+    pub fn end_grant(&mut self, grant: ObjectId) {
+        self.consent.end(grant);
+    }
+
+    /// Whether a revocation takes back something that was given to this reader. A relay is shown others too.
+    /// A grant that is not known here may have been: then it does.
+    pub fn concerns_us(&self, revocation: &crate::grant::Revocation) -> bool {
+        let ours = |id: &ObjectId| {
+            let grant = self.consent.get(id);
+            grant.is_none_or(|g| self.is_for_us(&g.grantee))
+        };
+        revocation.grants.iter().any(ours)
+    }
+
     /// Who is in a circle is the publisher's to enforce, as times are: it showed us the grant.
-    fn may_be_for_us(&self, grantee: &Grantee) -> bool {
+    pub fn is_for_us(&self, grantee: &Grantee) -> bool {
         match grantee {
             Grantee::Member(member) => *member == self.reader,
             Grantee::Circle(_) | Grantee::AllMembers => true,
@@ -341,6 +383,11 @@ impl VerifiedEntry {
 
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// The signed head under which it was proven.
+    pub fn note(&self) -> &Bytes {
+        &self.note
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 use talanoa_node::{
-    clock::SystemClock,
+    clock::HighWater,
     feed::{self, Reader},
     fsck::fsck,
     get,
@@ -41,11 +41,11 @@ impl Answers {
     async fn of(home: &Home) -> anyhow::Result<Self> {
         let store = home.open_store()?;
         let code = home.card.identity.code().clone();
-        let node =
-            Arc::new(Node::new(store, home.settings.clone(), code, home.node_key()?, Arc::new(SystemClock)));
+        let clock = Arc::new(HighWater::system(store.view().time_mark));
+        let node = Arc::new(Node::new(store, home.settings.clone(), code, home.node_key()?, clock));
         let mut answers = Self::default();
         for what in LISTINGS {
-            for row in listing::list(&node, what)? {
+            for row in listing::named(&node, what)? {
                 if let Some(reference) = row["ref"].as_str() {
                     answers.read(&node, reference).await;
                 }
@@ -54,7 +54,8 @@ impl Answers {
         }
         let members: Vec<MemberId> = node.store.view().peers.keys().copied().collect();
         for member in members {
-            let reader = Reader { member, datasets: Vec::new(), purpose: PURPOSE_DEFAULT.into() };
+            let reader =
+                Reader { member, datasets: Vec::new(), purpose: PURPOSE_DEFAULT.into(), application: None };
             let Ok(run) = feed::next_run(&node, &reader, Cursor { epoch: 1, step: 0, after: 0 }, &mut 0)
             else {
                 continue;

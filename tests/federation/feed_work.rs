@@ -31,7 +31,7 @@ async fn visited_with(entries: u64) -> u64 {
     let homes =
         [found(root.path(), "FJ", MemberKind::Country, fj), found(root.path(), "SPC", MemberKind::Body, spc)];
     homes[0].adopt(&charter(&homes)).await.unwrap();
-    let app = App::start(&homes[0], Arc::new(SystemClock)).await.unwrap();
+    let app = App::start(&homes[0], Arc::new(SystemClock::new())).await.unwrap();
     let node = &app.node;
     let origin = node.origin().unwrap();
     let mut batch = Batch::default();
@@ -55,8 +55,12 @@ async fn visited_with(entries: u64) -> u64 {
         changed.changed().await.unwrap();
     }
 
-    let reader =
-        Reader { member: homes[1].card.identity.id(), datasets: Vec::new(), purpose: PURPOSE_DEFAULT.into() };
+    let reader = Reader {
+        member: homes[1].card.identity.id(),
+        datasets: Vec::new(),
+        purpose: PURPOSE_DEFAULT.into(),
+        application: None,
+    };
     let before = node.feed_visited.load(std::sync::atomic::Ordering::SeqCst);
     let run = next_run(node, &reader, Cursor { epoch: 1, step: 0, after: 0 }, &mut 0).unwrap();
     let visited = node.feed_visited.load(std::sync::atomic::Ordering::SeqCst) - before;
@@ -86,7 +90,7 @@ pub fn found(root: &std::path::Path, code: &str, kind: MemberKind, port: u16) ->
         kind,
         listen: Some(format!("127.0.0.1:{port}")),
         root_out: None,
-        now: SystemClock.now(),
+        now: SystemClock::new().now(),
     };
     Home::found(&root.join(code), &founding).unwrap()
 }

@@ -5,12 +5,11 @@ use std::{fs, sync::Arc, time::Duration};
 use talanoa_node::{
     app::App,
     clock::SystemClock,
-    consent::{self, GrantRequest},
-    keys,
+    consent, keys,
     node::own_entry,
     store::{Batch, records::Followed},
 };
-use talanoa_proto::{envelope::Envelope, identity::MemberKind, limits};
+use talanoa_proto::{envelope::Envelope, identity::MemberKind, limits, wire};
 use talanoa_tests::{federation, free_ports, scan, table, wait_for};
 
 use crate::feed_work::{charter, found, release};
@@ -89,7 +88,7 @@ async fn a_purge_of_more_than_one_receipt_can_name_takes_several_rounds() {
     let mut apps = Vec::new();
     for home in &homes {
         home.adopt(&charter).await.unwrap();
-        apps.push(App::start(home, Arc::new(SystemClock)).await.unwrap());
+        apps.push(App::start(home, Arc::new(SystemClock::new())).await.unwrap());
     }
     let (fj, spc) = (Arc::clone(&apps[0].node), Arc::clone(&apps[1].node));
     let count = limits::RELEASES_PER_RECEIPT_MAX + 1;
@@ -99,18 +98,24 @@ async fn a_purge_of_more_than_one_receipt_can_name_takes_several_rounds() {
         batch.records.push(own_entry(&envelope).unwrap().0.into());
     }
     fj.store.commit(batch).await.unwrap();
-    let record = Followed { member: fj.me.to_bytes(), datasets: Vec::new(), offers_only: true };
-    spc.store.commit(Batch::of(record)).await.unwrap();
-    let request = GrantRequest {
-        to: spc.me,
-        dataset: None,
-        actions: Vec::new(),
-        purposes: Vec::new(),
-        not_after: fj.now() + 1000,
+    let record = Followed {
+        member: fj.me.to_bytes(),
+        datasets: Vec::new(),
+        offers_only: true,
+        via: Default::default(),
     };
-    let (mut grant, _) = consent::draft(&fj, request).unwrap();
+    spc.store.commit(Batch::of(record)).await.unwrap();
+    let grant = wire::DraftGrant {
+        to: spc.code.to_string(),
+        datasets: vec!["all".into()],
+        not_after: fj.now() + 86_400,
+        ..wire::DraftGrant::default()
+    };
+    let what = Some(wire::draft_request::What::Grant(grant));
+    let request = wire::DraftRequest { what, ..wire::DraftRequest::default() };
+    let mut grant = consent::draft::draft(&fj, request).unwrap().envelope;
     grant.add_signature(&keys::load(&homes[0].key_path("consent")).unwrap());
-    let (id, _) = consent::submit(&fj, grant).await.unwrap();
+    let (id, _) = consent::submit(&fj, grant, String::new()).await.unwrap();
     let offered = || spc.store.view().peers[&fj.me].offered.len();
     until(|| offered() == count).await;
 

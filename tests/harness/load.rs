@@ -70,20 +70,22 @@ impl Operator {
 impl Operator {
     /// A grant on one dataset until next year, drafted by the node and signed here.
     pub async fn sign_grant(&self, to: &str, dataset: &str, consent: &SigningKey) -> anyhow::Result<Bytes> {
-        let request = wire::DraftGrantRequest {
+        let grant = wire::DraftGrant {
             to: to.to_owned(),
-            dataset: dataset.to_owned(),
+            datasets: vec![dataset.to_owned()],
             not_after: now() + 300 * 86_400,
-            ..wire::DraftGrantRequest::default()
+            ..wire::DraftGrant::default()
         };
-        let draft = self.client.clone().draft_grant(request).await?.into_inner();
+        let what = Some(wire::draft_request::What::Grant(grant));
+        let request = wire::DraftRequest { what, ..wire::DraftRequest::default() };
+        let draft = self.client.clone().draft_consent(request).await?.into_inner();
         let mut envelope = Envelope::parse(&draft.envelope)?;
         envelope.add_signature(consent);
         Ok(envelope.to_bytes())
     }
 
     pub async fn submit(&self, envelope: Bytes) -> anyhow::Result<()> {
-        self.client.clone().submit(wire::SubmitRequest { envelope }).await?;
+        self.client.clone().submit(wire::SubmitRequest { envelope, ..Default::default() }).await?;
         Ok(())
     }
 }
@@ -110,7 +112,7 @@ impl LoadReader {
             cursor: Some(Cursor { epoch: 1, step: 0, after: 0 }),
             datasets: Vec::new(),
             purpose: PURPOSE_DEFAULT.to_owned(),
-            known_size: 0,
+            ..FollowRequest::default()
         };
         let feed = session.follow(request).await?;
         let me: MemberId = me.card.identity.id();

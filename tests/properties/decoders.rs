@@ -5,15 +5,15 @@ use bytes::Bytes;
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use prost::Message;
 use talanoa_proto::{
+    application::{Application, EndApplication},
     canonical,
     charter::{Card, CharterEvent, CharterFile},
     checkpoint::{Checkpoint, SignedCheckpoint, SignedNote},
     chunk::{ChunkEntry, PageList},
+    circle::{Circle, LeaveCircle},
     entry::Declared,
     envelope::Envelope,
     grant::{Denial, Grant, LiftDenial, PurgeReceipt, Revocation, Terms},
-    circle::{Circle, LeaveCircle},
-    application::{Application, EndApplication},
     id::{DatasetId, MemberCode, ObjectId, PublicKey, ReleaseRef},
     identity::{Endpoint, Identity, IdentityEvent},
     object::Object,
@@ -22,7 +22,7 @@ use talanoa_proto::{
 };
 
 /// Every decoder of this file by name, for tables and seeds.
-pub const ALL: &[super::Target] = &[
+pub const ALL: &[(&str, fn(&[u8]) -> bool)] = &[
     ("envelope", envelope),
     ("object", object),
     ("charter", charter),

@@ -19,7 +19,7 @@ use talanoa_proto::{
     wire,
 };
 
-pub const ALL: &[super::Target] =
+pub const ALL: &[(&str, fn(&[u8]) -> bool)] =
     &[("proofs", proofs), ("identity", identity), ("feed", feed), ("consent", consent)];
 
 const FEDERATION: FederationId = FederationId([8; 32]);

@@ -11,12 +11,12 @@ use talanoa_node::store::{
     records::{Access, GrantEdge, OwnEntry, PeerCursor, Record},
 };
 use talanoa_proto::{
+    application::{Application, EndApplication},
     charter::Card,
     checkpoint::{Checkpoint, SignedCheckpoint},
     chunk::{ChunkEntry, PageWriter},
-    envelope::Envelope,
-    application::{Application, EndApplication},
     circle::{Circle, LeaveCircle},
+    envelope::Envelope,
     grant::{
         Action, Denial, Grant, Grantee, LiftDenial, Obligations, PurgeReceipt, Revocation, Scope, Term, Terms,
     },

@@ -11,7 +11,7 @@ use talanoa_node::{
     },
 };
 
-pub const ALL: &[super::Target] =
+pub const ALL: &[(&str, fn(&[u8]) -> bool)] =
     &[("segment", segment), ("record", record), ("table", table), ("config", config)];
 
 /// The bytes as the first segment of a ledger: the walk ends, and every record it visited is as it was hashed.

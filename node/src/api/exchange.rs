@@ -19,13 +19,16 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     api::{accept::PeerInfo, places::Places},
+    clock::Trust,
     feed::{self, Reader},
     node::Node,
     peers::hello,
     problem::Problem,
-    publish, purge, repair,
+    publish, purge,
+    relay::{self, Carried},
+    repair,
     serve::{self, FetchStream},
-    store::state::EPOCH,
+    store::state::{Caller, EPOCH},
 };
 
 pub struct ExchangeService {
@@ -44,29 +47,46 @@ impl ExchangeService {
         Self { node, stop, feeds, fetches }
     }
 
-    /// The member whose key the handshake proved, asked again at every call.
-    fn caller<T>(&self, request: &Request<T>) -> Result<MemberId, Status> {
+    /// Whose key the handshake proved, asked again at every call.
+    fn caller<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
         let key = request.extensions().get::<PeerInfo>().map(|p| p.key).ok_or_else(Problem::not_found)?;
         let admitted = self.node.store.view().admits(&key, self.node.now());
         admitted.ok_or_else(Problem::not_found)
     }
 
-    fn reader(&self, member: MemberId, datasets: &[String], purpose: String) -> Result<Reader, Status> {
+    /// What only a member's node may call: an application gets the same no as a stranger.
+    fn member<T>(&self, request: &Request<T>) -> Result<MemberId, Status> {
+        let caller = self.caller(request)?;
+        if caller.application.is_some() { Err(Problem::not_found()) } else { Ok(caller.member) }
+    }
+
+    fn reader(&self, caller: Caller, datasets: &[String], purpose: String) -> Result<Reader, Status> {
         let bad = |what: &str| Status::from(Problem::bad_request(what));
         if datasets.len() > limits::DATASETS_PER_SCOPE_MAX || purpose.len() > limits::NAME_BYTES_MAX {
             return Err(bad("too many datasets, or a purpose that is too long"));
         }
         let parsed: Result<Vec<DatasetId>, _> = datasets.iter().map(|d| d.parse()).collect();
-        Ok(Reader { member, datasets: parsed.map_err(|_| bad("a dataset id is malformed"))?, purpose })
+        let datasets = parsed.map_err(|_| bad("a dataset id is malformed"))?;
+        let view = self.node.store.view();
+        let application = caller.application.and_then(|id| view.applications.get(&id).cloned());
+        Ok(Reader { member: caller.member, datasets, purpose, application })
     }
 
-    fn feed(&self, reader: Reader, cursor: Cursor, known_size: u64, live: bool) -> Result<Feed, Status> {
-        let place = self.feeds.take(reader.member)?;
+    fn feed(&self, source: Source, known_size: u64, live: bool) -> Result<Feed, Status> {
+        let member = source.reader();
+        let place = self.feeds.take(member)?;
         let (sender, receiver) = mpsc::channel(16);
         let (node, stop) = (Arc::clone(&self.node), self.stop.clone());
         tokio::spawn(async move {
-            let (_place, member) = (place, reader.member);
-            let pumped = pump(&node, reader, cursor, known_size, live, &sender);
+            let _place = place;
+            let pumped = async {
+                match source {
+                    Source::Own(reader, cursor) => {
+                        pump(&node, reader, cursor, known_size, live, &sender).await
+                    }
+                    Source::Carried(carried) => pump_carried(&node, &carried, live, &sender).await,
+                }
+            };
             let outcome = tokio::select! {
                 () = stop.cancelled() => Err(Problem::new(Code::Stopping, "the node is stopping").into()),
                 outcome = pumped => outcome,
@@ -77,6 +97,63 @@ impl ExchangeService {
             }
         });
         Ok(Box::pin(ReceiverStream::new(receiver)))
+    }
+}
+
+/// Whose journal a reader asks for.
+enum Source {
+    Own(Reader, Cursor),
+    /// Another member's, of which we hold what it let us carry.
+    Carried(Carried),
+}
+
+impl Source {
+    fn reader(&self) -> MemberId {
+        match self {
+            Self::Own(reader, _) => reader.member,
+            Self::Carried(carried) => carried.reader,
+        }
+    }
+}
+
+/// `None`: our own journal. An application asks publishers: for it there is nothing that we carry.
+fn carried(node: &Node, reader: &Reader, origin: &[u8]) -> Result<Option<Carried>, Status> {
+    if origin.is_empty() || origin == node.me.0 {
+        return Ok(None);
+    }
+    let bad = |_| Status::from(Problem::bad_request("origin is not 32 bytes"));
+    let origin = MemberId::from_slice(origin).map_err(bad)?;
+    if reader.application.is_some() {
+        return Err(Problem::not_found());
+    }
+    let Reader { member, datasets, purpose, .. } = reader.clone();
+    Ok(Some(Carried { origin, reader: member, datasets, purpose }))
+}
+
+/// The same as [`pump`] for what is carried: each connection is told everything once.
+async fn pump_carried(
+    node: &Node,
+    carried: &Carried,
+    live: bool,
+    sender: &mpsc::Sender<Result<FeedItem, Status>>,
+) -> Result<(), Status> {
+    let mut changed = node.store.watch();
+    let mut sent = std::collections::BTreeSet::new();
+    loop {
+        changed.mark_unchanged();
+        let items = tokio::task::block_in_place(|| relay::next_items(node, carried, &mut sent));
+        for item in items {
+            if sender.send(Ok(item)).await.is_err() {
+                return Ok(());
+            }
+        }
+        if !live {
+            return Ok(());
+        }
+        tokio::select! {
+            () = sender.closed() => return Ok(()),
+            outcome = changed.changed() => if outcome.is_err() { return Ok(()) },
+        }
     }
 }
 
@@ -92,7 +169,8 @@ async fn pump(
     let mut changed = node.store.watch();
     loop {
         changed.mark_unchanged();
-        loop {
+        // While time is not known nothing is given, and nothing may be passed over either.
+        while node.clock.trust() == Trust::Accepted {
             let run = tokio::task::block_in_place(|| feed::next_run(node, &reader, cursor, &mut known_size));
             let run = run.map_err(|e| Status::from(Problem::internal(e)))?;
             let moved = run.cursor != cursor;
@@ -117,7 +195,7 @@ async fn pump(
                 break;
             }
         }
-        if !live {
+        if !live && node.clock.trust() == Trust::Accepted {
             return Ok(());
         }
         tokio::select! {
@@ -162,9 +240,12 @@ impl Exchange for ExchangeService {
         let caller = self.caller(&request)?;
         let request = request.into_inner();
         let reader = self.reader(caller, &request.datasets, request.purpose)?;
+        if let Some(carried) = carried(&self.node, &reader, &request.origin)? {
+            return Ok(Response::new(self.feed(Source::Carried(carried), 0, false)?));
+        }
         check_size(&self.node, request.known_size)?;
         let start = Cursor { epoch: EPOCH, step: 0, after: 0 };
-        Ok(Response::new(self.feed(reader, start, request.known_size, false)?))
+        Ok(Response::new(self.feed(Source::Own(reader, start), request.known_size, false)?))
     }
 
     type FollowStream = Feed;
@@ -174,6 +255,9 @@ impl Exchange for ExchangeService {
         let request = request.into_inner();
         let reader = self.reader(caller, &request.datasets, request.purpose)?;
         let cursor = request.cursor.ok_or_else(|| Status::from(Problem::bad_request("no cursor")))?;
+        if let Some(carried) = carried(&self.node, &reader, &request.origin)? {
+            return Ok(Response::new(self.feed(Source::Carried(carried), 0, true)?));
+        }
         check_size(&self.node, request.known_size)?;
         let step = self.node.store.view().step;
         if cursor.epoch != EPOCH || cursor.step > step {
@@ -182,14 +266,14 @@ impl Exchange for ExchangeService {
             );
             return Err(Problem::new(Code::CursorOutOfRange, message).into());
         }
-        Ok(Response::new(self.feed(reader, cursor, request.known_size, true)?))
+        Ok(Response::new(self.feed(Source::Own(reader, cursor), request.known_size, true)?))
     }
 
     type FetchStream = FetchStream;
 
     async fn fetch(&self, request: Request<FetchRequest>) -> Result<Response<FetchStream>, Status> {
         let caller = self.caller(&request)?;
-        let place = self.fetches.take(caller)?;
+        let place = self.fetches.take(caller.member)?;
         Ok(Response::new(serve::fetch(Arc::clone(&self.node), caller, place, request.into_inner()).await?))
     }
 
@@ -199,7 +283,7 @@ impl Exchange for ExchangeService {
         &self,
         request: Request<RecoverRequest>,
     ) -> Result<Response<Self::RecoverStream>, Status> {
-        let caller = self.caller(&request)?;
+        let caller = self.member(&request)?;
         let indexes = request.into_inner().indexes;
         if indexes.len() > limits::INDEXES_PER_RECOVER_MAX || !indexes.is_sorted() {
             return Err(Problem::bad_request("too many indexes, or not ascending").into());
@@ -213,7 +297,7 @@ impl Exchange for ExchangeService {
     }
 
     async fn deliver(&self, request: Request<DeliverRequest>) -> Result<Response<DeliverResponse>, Status> {
-        let caller = self.caller(&request)?;
+        let caller = self.member(&request)?;
         purge::take(&self.node, caller, request.into_inner()).await?;
         Ok(Response::new(DeliverResponse {}))
     }

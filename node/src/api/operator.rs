@@ -7,13 +7,13 @@ use talanoa_proto::{
     Code,
     charter::Card,
     envelope::Envelope,
-    grant,
     id::{DatasetId, ReleaseRef},
     release::{self, Description},
     wire::{
-        Accepted, DenyRequest, Draft, DraftGrantRequest, ExportRequest, FollowCommand, GetPart, GetRequest,
-        ImportCardRequest, Json, ListRequest, PublishPart, PublishRequest, Published, RevokeRequest,
-        SetAddressRequest, StatusRequest, SubmitRequest, Text, UnfollowCommand, WithdrawRequest, get_part,
+        self, Accepted, ConfirmClockRequest, DenyRequest, Draft, DraftRequest, EndApplicationRequest,
+        ExportRequest, FollowCommand, GetPart, GetRequest, ImportCardRequest, Json, LeaveRequest,
+        ListRequest, Page, PublishPart, PublishRequest, Published, RevokeRequest, SetAddressRequest,
+        SheetRequest, StatusRequest, SubmitRequest, Text, UnfollowCommand, WithdrawRequest, get_part,
         operator_server::Operator, publish_part,
     },
 };
@@ -23,12 +23,11 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
     clock::rfc3339,
-    config, consent,
-    consent::GrantRequest,
-    export, get, intake, keys, listing,
+    config, consent, export, get, intake, keys, listing,
     node::Node,
     problem::Problem,
     publish::{self, Publication, blocking},
+    sheet,
     store::{
         Batch,
         records::{AddressSet, EndpointLearnt, Followed, IdentityLearnt, Unfollowed},
@@ -51,6 +50,15 @@ fn texts(texts: Vec<Text>) -> Vec<(String, String)> {
     let mut texts: Vec<(String, String)> = texts.into_iter().map(|t| (t.lang, t.text)).collect();
     texts.sort();
     texts
+}
+
+/// Absent: as the release before, or official.
+fn sensitivity(raw: i32) -> Result<Option<release::Sensitivity>, Problem> {
+    let raw = wire::Sensitivity::try_from(raw).unwrap_or_default();
+    match raw {
+        wire::Sensitivity::Unspecified => Ok(None),
+        known => Ok(Some(release::sensitivity(known).map_err(|e| Problem::bad_request(e.to_string()))?)),
+    }
 }
 
 fn optional_dataset(text: &str) -> Result<Option<DatasetId>, Problem> {
@@ -109,7 +117,7 @@ impl Operator for OperatorService {
 
     async fn list(&self, request: Request<ListRequest>) -> Result<Response<Json>, Status> {
         let node = Arc::clone(&self.node);
-        let rows = blocking(move || listing::list(&node, &request.into_inner().what)).await?;
+        let rows = blocking(move || listing::list(&node, &request.into_inner())).await?;
         Ok(Response::new(Json { json: serde_json::Value::from(rows).to_string() }))
     }
 
@@ -131,6 +139,8 @@ impl Operator for OperatorService {
                 contact: request.contact,
                 ..Description::default()
             },
+            class: sensitivity(request.sensitivity)?,
+            lower_class: request.lower,
             strict: request.strict,
             dry_run: request.dry_run,
         };
@@ -156,7 +166,10 @@ impl Operator for OperatorService {
             ))
             .into());
         }
-        let index = publish::withdraw(&self.node, reference.dataset, number, request.reason).await?;
+        let index = {
+            let corrected_by = Some(request.corrected_by).filter(|&n| n != 0);
+            publish::withdraw(&self.node, reference.dataset, number, request.reason, corrected_by).await?
+        };
         Ok(accepted(
             index,
             format!(
@@ -166,29 +179,46 @@ impl Operator for OperatorService {
         ))
     }
 
-    async fn draft_grant(&self, request: Request<DraftGrantRequest>) -> Result<Response<Draft>, Status> {
-        let request = request.into_inner();
-        let actions = request.actions().map(grant::action).collect::<Result<Vec<_>, _>>();
-        let dataset = if request.dataset == "all" {
-            None
-        } else {
-            Some(request.dataset.parse().map_err(Problem::from)?)
-        };
-        let grant = GrantRequest {
-            to: self.node.member(&request.to)?,
-            dataset,
-            actions: actions.map_err(|e| Problem::bad_request(e.to_string()))?,
-            purposes: request.purposes.clone(),
-            not_after: request.not_after,
-        };
-        let (envelope, summary) = consent::draft(&self.node, grant)?;
-        Ok(Response::new(Draft { envelope: envelope.to_bytes(), summary }))
+    async fn draft_consent(&self, request: Request<DraftRequest>) -> Result<Response<Draft>, Status> {
+        let draft = consent::draft::draft(&self.node, request.into_inner())?;
+        Ok(Response::new(Draft {
+            envelope: draft.envelope.to_bytes(),
+            summary: draft.page,
+            terms: draft.terms,
+            threshold: draft.threshold,
+        }))
+    }
+
+    async fn sheet(&self, request: Request<SheetRequest>) -> Result<Response<Page>, Status> {
+        let SheetRequest { grant, lang } = request.into_inner();
+        Ok(Response::new(Page { text: sheet::of(&self.node, &grant, &lang)? }))
     }
 
     async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<Accepted>, Status> {
-        let envelope = Envelope::parse(&request.into_inner().envelope).map_err(Problem::from)?;
-        let (id, kind) = consent::submit(&self.node, envelope).await?;
+        let request = request.into_inner();
+        let envelope = Envelope::parse(&request.envelope).map_err(Problem::from)?;
+        let (id, kind) = consent::submit(&self.node, envelope, request.terms).await?;
         Ok(accepted(id, format!("{kind} {} is in force", id.short())))
+    }
+
+    async fn leave(&self, request: Request<LeaveRequest>) -> Result<Response<Accepted>, Status> {
+        let circle = request.into_inner().circle;
+        let id = consent::leave(&self.node, &circle).await?;
+        Ok(accepted(id, format!("no longer in circle {circle}")))
+    }
+
+    async fn end_application(
+        &self,
+        request: Request<EndApplicationRequest>,
+    ) -> Result<Response<Accepted>, Status> {
+        let id = consent::end_application(&self.node, &request.into_inner().application).await?;
+        let message = format!("application {} has no key any more; publishers are told", id.short());
+        Ok(accepted(id, message))
+    }
+
+    async fn confirm_clock(&self, _: Request<ConfirmClockRequest>) -> Result<Response<Accepted>, Status> {
+        let now = consent::confirm_clock(&self.node).await?;
+        Ok(accepted("", format!("it is {}", rfc3339(now))))
     }
 
     async fn revoke(&self, request: Request<RevokeRequest>) -> Result<Response<Accepted>, Status> {
@@ -206,7 +236,10 @@ impl Operator for OperatorService {
 
     async fn deny(&self, request: Request<DenyRequest>) -> Result<Response<Accepted>, Status> {
         let request = request.into_inner();
-        let member = self.node.member(&request.to)?;
+        let member = match request.to.as_str() {
+            "everybody" => None,
+            code => Some(self.node.member(code)?),
+        };
         let dataset = optional_dataset(&request.dataset)?;
         let (id, until) = consent::deny(&self.node, member, dataset).await?;
         let message = format!("{} denied until {}, whatever was granted", request.to, rfc3339(until));
@@ -222,14 +255,25 @@ impl Operator for OperatorService {
         for dataset in &request.datasets {
             dataset.parse::<DatasetId>().map_err(Problem::from)?;
         }
-        let address = self.node.store.view().address_of(&member);
+        let via = match request.via.as_str() {
+            "" => None,
+            code => Some(self.node.member(code)?).filter(|via| *via != member),
+        };
+        if via == Some(self.node.me) {
+            return Err(Problem::bad_request("a node does not carry to itself").into());
+        }
+        let address = self.node.store.view().address_of(&via.unwrap_or(member));
         let record = Followed {
             member: member.to_bytes(),
             datasets: request.datasets,
             offers_only: request.offers_only,
+            via: via.map(|m| m.to_bytes()).unwrap_or_default(),
         };
         self.node.store.commit(Batch::of(record)).await.map_err(Problem::from)?;
         let hint = match address {
+            Some(address) if via.is_some() => {
+                format!("following {} by way of {} at {address}", request.member, request.via)
+            }
             Some(address) => format!("following {} at {address}", request.member),
             None => format!(
                 "following {0}, whose address is not known: talanoa peers set {0} --address HOST:PORT",

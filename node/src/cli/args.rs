@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::config::LogFormat;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use talanoa_proto::id::{DatasetId, FederationId, MemberCode, MemberId, ReleaseRef};
+
+use super::consent_args::{Application, Circle, ClockCommand, Delegate, Deny, Grant, Grants, Lift};
+use crate::config::LogFormat;
 
 /// A node for the federated exchange of official data.
 ///
@@ -47,11 +49,15 @@ pub enum Command {
         reference: ReleaseRef,
         #[arg(long)]
         reason: String,
+        /// Number of the release that replaces it
+        #[arg(long, value_name = "N")]
+        corrected_by: Option<u64>,
     },
     /// Let a member read, until a date
     #[command(after_help = "Example: talanoa grant --to SPC --dataset CHILD_DEATHS --until 2027-12-31\n\
         The grant is signed in this process with the consent key (--key, else the one in the directory).\n\
-        With --draft nothing is signed: take the file to the officer, `talanoa sign`, then `talanoa submit`.")]
+        With --draft nothing is signed: take the file to the officer, `talanoa sign`, then `talanoa submit`.\n\
+        Where two officers must sign: each signs the file in turn, or a copy of it, and `talanoa merge` joins them.")]
     Grant(Grant),
     /// Add a signature to a draft
     Sign {
@@ -59,18 +65,34 @@ pub enum Command {
         #[arg(long)]
         key: PathBuf,
     },
+    /// Join the signatures that officers put on copies of one draft
+    Merge {
+        file: PathBuf,
+        #[arg(required = true, value_name = "COPY")]
+        copies: Vec<PathBuf>,
+    },
     /// Hand a signed draft to the node
     Submit { file: PathBuf },
     /// Take a grant back, at once
     Revoke(Revoke),
     /// Refuse a member, whatever was granted
-    Deny {
-        #[arg(long, value_name = "MEMBER")]
-        to: MemberCode,
-        /// One dataset; without it the member is not even let in
-        #[arg(long)]
-        dataset: Option<DatasetId>,
-    },
+    #[command(
+        after_help = "Without --key and --draft the node key signs alone, and the denial ends after 30 days."
+    )]
+    Deny(Deny),
+    /// End a denial
+    Lift(Lift),
+    /// Named groups of members, to which consent can be given
+    #[command(subcommand)]
+    Circle(Circle),
+    /// Keys with which programs read on behalf of this member
+    #[command(subcommand)]
+    Application(Application),
+    /// Whether this machine's clock is believed
+    #[command(subcommand)]
+    Clock(ClockCommand),
+    /// Give a key a role, with the root key: a second officer, or the node's next key
+    Delegate(Delegate),
     /// Follow a member and keep what it grants
     Follow {
         member: MemberCode,
@@ -80,6 +102,9 @@ pub enum Command {
         /// Learn what is offered; fetch with `get`
         #[arg(long)]
         offers_only: bool,
+        /// From a member that carries it, for example because its publisher cannot be reached from here
+        #[arg(long, value_name = "MEMBER")]
+        via: Option<MemberCode>,
     },
     /// Stop following
     Unfollow { member: MemberCode },
@@ -112,11 +137,17 @@ pub enum Command {
     /// What others offer this node
     Catalogue(Json),
     /// Consent given and received, and denials
-    Grants(Json),
+    Grants(Grants),
+    /// Which member holds which release of ours, under which grant, until when
+    Holders(Listing),
+    /// Circles that are known here, and who is in them
+    Circles(Listing),
+    /// Application keys, our own and those that members showed us
+    Applications(Listing),
     /// Statements of deletion, given, received and awaited
-    Receipts(Json),
+    Receipts(Listing),
     /// Who read what, under which grant
-    Audit(Json),
+    Audit(Audit),
     /// Members of the federation; `set` and `import` change how one is reached
     Peers(Peers),
     /// Whether this node serves; exits 0 only when it does
@@ -151,6 +182,44 @@ pub struct Json {
     /// JSON instead of a table
     #[arg(long)]
     pub json: bool,
+}
+
+/// A listing, and what of it is wanted.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Listing {
+    /// JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+    /// CSV instead of a table
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
+    /// Only what concerns this member
+    #[arg(long, value_name = "CODE")]
+    pub member: Option<MemberCode>,
+    /// Only this dataset
+    #[arg(long, value_name = "ID")]
+    pub dataset: Option<DatasetId>,
+}
+
+impl From<Json> for Listing {
+    fn from(Json { json }: Json) -> Self {
+        Self { json, ..Self::default() }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Audit {
+    #[command(flatten)]
+    pub listing: Listing,
+    /// From that day on, UTC
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = start_of_day)]
+    pub from: Option<u64>,
+    /// To that day, inclusive, UTC
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = end_of_day)]
+    pub until: Option<u64>,
+    /// One line per year and dataset instead of one per access
+    #[arg(long)]
+    pub yearly: bool,
 }
 
 #[derive(Debug, Args)]
@@ -223,6 +292,17 @@ pub enum Kind {
     Alert,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Class {
+    /// Meant for everybody; still given by grants alone
+    Open,
+    Official,
+    /// Only by grants that name the dataset
+    Restricted,
+    /// Only by grants that name dataset and member; never relayed
+    Sensitive,
+}
+
 #[derive(Debug, Args)]
 pub struct Publish {
     #[arg(required = true, value_name = "FILE")]
@@ -245,41 +325,18 @@ pub struct Publish {
     /// Whom to ask about it
     #[arg(long, default_value = "")]
     pub contact: String,
+    /// Who may be given it at all [default: as the release before, or official]
+    #[arg(long, value_enum)]
+    pub class: Option<Class>,
+    /// A class below that of the release before is meant
+    #[arg(long, requires = "class")]
+    pub lower_class: bool,
     /// Refuse what is only doubtful
     #[arg(long)]
     pub strict: bool,
     /// Check everything, publish nothing
     #[arg(long)]
     pub dry_run: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Action {
-    Read,
-    List,
-}
-
-#[derive(Debug, Args)]
-pub struct Grant {
-    #[arg(long, value_name = "MEMBER")]
-    pub to: MemberCode,
-    /// A dataset, or `all`: later ones too, never those classed restricted or sensitive
-    #[arg(long, value_name = "ID|all", value_parser = dataset_or_all)]
-    pub dataset: String,
-    #[arg(long, value_enum, default_value = "read")]
-    pub action: Action,
-    /// A purpose of the charter; may be repeated [default: official-statistics]
-    #[arg(long)]
-    pub purpose: Vec<String>,
-    /// Last day, inclusive, UTC
-    #[arg(long, value_name = "YYYY-MM-DD", value_parser = end_of_day)]
-    pub until: u64,
-    /// Consent key, if it does not lie in the directory
-    #[arg(long, conflicts_with = "draft")]
-    pub key: Option<PathBuf>,
-    /// Write an unsigned draft there and sign nothing
-    #[arg(long, value_name = "FILE")]
-    pub draft: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -341,7 +398,7 @@ fn lang_text(typed: &str) -> Result<(String, String), String> {
     Ok((lang.to_owned(), text.trim().to_owned()))
 }
 
-fn dataset_or_all(typed: &str) -> Result<String, String> {
+pub fn dataset_or_all(typed: &str) -> Result<String, String> {
     if typed == "all" {
         return Ok(typed.to_owned());
     }
@@ -349,11 +406,21 @@ fn dataset_or_all(typed: &str) -> Result<String, String> {
 }
 
 /// The next midnight UTC: a day named is a day included.
-fn end_of_day(typed: &str) -> Result<u64, String> {
+pub fn end_of_day(typed: &str) -> Result<u64, String> {
+    midnight(day(typed)?.next_day().ok_or("is beyond all dates")?)
+}
+
+fn start_of_day(typed: &str) -> Result<u64, String> {
+    midnight(day(typed)?)
+}
+
+fn day(typed: &str) -> Result<time::Date, String> {
     let format = time::macros::format_description!("[year]-[month]-[day]");
-    let day = time::Date::parse(typed, format).map_err(|_| "is not a date like 2027-12-31".to_owned())?;
-    let next = day.next_day().ok_or("is beyond all dates")?;
-    u64::try_from(next.midnight().assume_utc().unix_timestamp()).map_err(|_| "is before 1970".to_owned())
+    time::Date::parse(typed, format).map_err(|_| "is not a date like 2027-12-31".to_owned())
+}
+
+fn midnight(day: time::Date) -> Result<u64, String> {
+    u64::try_from(day.midnight().assume_utc().unix_timestamp()).map_err(|_| "is before 1970".to_owned())
 }
 
 #[cfg(test)]
@@ -387,6 +454,27 @@ mod tests {
             "withdraw FJ/A@1 --reason wrong",
             "grant --to SPC --dataset all --action list --purpose research --until 2027-01-01 --key k",
             "grant --to SPC --dataset A --until 2027-01-01 --draft d",
+            "grant --to all-members --theme equity --theme health --action read --action relay --until 2027-01-01 --key a --key b",
+            "grant --to Melanesia --dataset A --dataset B --from-number 2 --to-number 3 --after 2026-12-31 --until 2027-01-01 --retention-days 30 --purge-days 3 --terms t.txt --supersedes 3f2a99c0 --officer Ana --lang fr",
+            "grants show 3f2a99c0 --lang fr",
+            "grants --member SPC --dataset A --csv",
+            "deny --to everybody --dataset A --until 2027-01-01 --key k",
+            "lift 3f2a99c0 --draft d",
+            "merge d e f",
+            "circle new Melanesia --member FJ --member VU --key k",
+            "circle set Melanesia --member FJ",
+            "circle leave Melanesia",
+            "application add Dashboard --key-out k --dataset all --origin FJ --until 2027-01-01",
+            "application end 3f2a99c0",
+            "delegate --role consent --key-out k --threshold 2 --until 2027-01-01 --root r",
+            "clock confirm",
+            "holders --csv",
+            "circles",
+            "applications --json",
+            "audit --member SPC --from 2026-01-01 --until 2026-12-31 --yearly",
+            "follow FJ --via SPC",
+            "publish a.csv --dataset A --title T --class official --lower-class",
+            "withdraw FJ/A@1 --reason wrong --corrected-by 2",
             "sign d --key k",
             "submit d",
             "revoke 3f2a99c0 --purge --by 2027-01-01",
@@ -415,6 +503,11 @@ mod tests {
     fn what_cannot_be_meant_is_refused() {
         for line in [
             "grant --to SPC --dataset a --until 2027-01-01",
+            "grant --to SPC --until 2027-01-01",
+            "grant --to SPC --dataset A --theme equity --until 2027-01-01",
+            "audit --json --csv",
+            "application add D --dataset A --until 2027-01-01",
+            "publish a --dataset A --title T --lower-class",
             "grant --to SPC --dataset A --until tomorrow",
             "grant --to SPC --dataset A --until 2027-02-30",
             "publish a --dataset A",

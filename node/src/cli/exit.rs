@@ -80,6 +80,12 @@ impl From<tonic::Status> for Failure {
     }
 }
 
+impl From<crate::keys::KeyError> for Failure {
+    fn from(error: crate::keys::KeyError) -> Self {
+        anyhow::Error::from(error).into()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

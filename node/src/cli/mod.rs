@@ -1,6 +1,9 @@
 //! The command line: parse, dispatch, exit. Commands are one function each, offline or remote.
 
 pub mod args;
+mod consent;
+pub mod consent_args;
+mod draft_file;
 pub mod exit;
 pub mod offline;
 mod progress;
@@ -14,6 +17,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{app::App, clock::SystemClock, config::LogFormat, demo, home::Home};
 use args::{Charter, Cli, Command, Config, PeersCommand};
+use consent_args::{ClockCommand, GrantsCommand};
 use exit::Failure;
 use remote::Remote;
 
@@ -51,6 +55,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Charter(command) => charter(dir, command).await,
         Command::Serve(typed) => serve(dir, typed.log_format).await,
         Command::Sign { file, key } => offline::sign(&file, &key),
+        Command::Merge { file, copies } => offline::merge(&file, &copies),
         Command::Verify { folder, federation, member } => offline::verify(&folder, federation, member),
         Command::Fsck => offline::fsck(dir),
         Command::Repair(typed) => offline::repair(dir, typed.json).await,
@@ -80,27 +85,42 @@ async fn ask(dir: &Path, command: Command) -> Result<(), Failure> {
     let mut node = Remote::connect(dir).await?;
     match command {
         Command::Publish(typed) => node.publish(typed).await,
-        Command::Withdraw { reference, reason } => node.withdraw(reference.to_string(), reason).await,
+        Command::Withdraw { reference, reason, corrected_by } => {
+            node.withdraw(reference.to_string(), reason, corrected_by.unwrap_or_default()).await
+        }
         Command::Grant(typed) => node.grant(typed).await,
         Command::Submit { file } => node.submit(&file).await,
         Command::Revoke(typed) => node.revoke(typed).await,
-        Command::Deny { to, dataset } => {
-            node.deny(to.to_string(), dataset.map(|d| d.to_string()).unwrap_or_default()).await
-        }
-        Command::Follow { member, dataset, offers_only } => {
+        Command::Deny(typed) => node.deny(typed).await,
+        Command::Lift(typed) => node.lift(typed).await,
+        Command::Circle(typed) => node.circle(typed).await,
+        Command::Application(typed) => node.application(typed).await,
+        Command::Clock(ClockCommand::Confirm) => node.confirm_clock().await,
+        Command::Delegate(typed) => node.delegate(typed).await,
+        Command::Follow { member, dataset, offers_only, via } => {
             let datasets = dataset.iter().map(ToString::to_string).collect();
-            node.follow(member.to_string(), datasets, offers_only).await
+            let via = via.map(|m| m.to_string()).unwrap_or_default();
+            node.follow(member.to_string(), datasets, offers_only, via).await
         }
         Command::Unfollow { member } => node.unfollow(member.to_string()).await,
         Command::Export { what } => node.export(what).await,
         Command::Get { reference, out } => node.get(reference.to_string(), &out).await,
-        Command::Releases(typed) => node.list("releases", typed.json).await,
-        Command::Catalogue(typed) => node.list("catalogue", typed.json).await,
-        Command::Grants(typed) => node.list("grants", typed.json).await,
-        Command::Receipts(typed) => node.list("receipts", typed.json).await,
-        Command::Audit(typed) => node.list("audit", typed.json).await,
+        Command::Releases(typed) => node.list("releases", typed.into()).await,
+        Command::Catalogue(typed) => node.list("catalogue", typed.into()).await,
+        Command::Grants(typed) => match typed.command {
+            None => node.list("grants", typed.listing).await,
+            Some(GrantsCommand::Show { grant, lang }) => node.show_grant(grant, lang).await,
+        },
+        Command::Holders(typed) => node.list("holders", typed).await,
+        Command::Circles(typed) => node.list("circles", typed).await,
+        Command::Applications(typed) => node.list("applications", typed).await,
+        Command::Receipts(typed) => node.list("receipts", typed).await,
+        Command::Audit(typed) => {
+            let what = if typed.yearly { "audit-yearly" } else { "audit" };
+            node.list_between(what, typed.listing, typed.from, typed.until).await
+        }
         Command::Peers(typed) => match typed.command {
-            None => node.list("peers", typed.json.json).await,
+            None => node.list("peers", typed.json.into()).await,
             Some(PeersCommand::Set { member, address }) => {
                 node.set_address(member.to_string(), address).await
             }
@@ -126,7 +146,7 @@ fn manual(out: Option<&Path>) -> Result<(), Failure> {
 async fn serve(dir: &Path, format: Option<LogFormat>) -> Result<(), Failure> {
     let home = Home::open(dir)?;
     log(&home.settings.log, format.unwrap_or(home.settings.log_format));
-    let app = App::start(&home, Arc::new(SystemClock)).await?;
+    let app = App::start(&home, Arc::new(SystemClock::new())).await?;
     let code = home.card.identity.code();
     tracing::info!(member = %code, listen = %app.listen, "serving");
     if app.node.store.view().charter.is_none() {

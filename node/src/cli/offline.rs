@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Write,
     path::{Path, PathBuf},
 };
 
@@ -15,11 +16,7 @@ use talanoa_proto::{
     identity::MemberKind,
 };
 
-use super::{
-    args,
-    exit::Failure,
-    remote::{read_draft, write_draft, write_new},
-};
+use super::{args, draft_file::DraftFile, exit::Failure};
 use crate::{
     clock::{Clock, SystemClock, rfc3339},
     config::Settings,
@@ -52,7 +49,7 @@ pub fn init(dir: &Path, typed: args::Init) -> Outcome {
         kind,
         listen: typed.listen,
         root_out: typed.root_out,
-        now: SystemClock.now(),
+        now: SystemClock::new().now(),
     };
     let home = Home::found(dir, &founding)?;
     println!("{} {}", home.card.identity.code(), home.card.identity.id());
@@ -100,7 +97,7 @@ pub fn charter_draft(out: &Path, name: String, cards: &[PathBuf]) -> Outcome {
         members: read.iter().map(member).collect(),
         purposes: PURPOSES.iter().map(|p| (*p).to_owned()).collect(),
         themes: THEMES.iter().map(|t| (*t).to_owned()).collect(),
-        founded_at: SystemClock.now(),
+        founded_at: SystemClock::new().now(),
     };
     let genesis = Envelope::unsigned(&CharterEvent { genesis: charter });
     genesis.object::<CharterEvent>().context("these cards make no charter")?;
@@ -199,12 +196,33 @@ pub async fn charter_adopt(dir: &Path, path: &Path) -> Outcome {
     Ok(())
 }
 
+/// Never over a file that is there.
+fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let file = fs::OpenOptions::new().write(true).create_new(true).open(path);
+    let written = file.and_then(|mut f| f.write_all(bytes));
+    Ok(written.with_context(|| format!("{}: not written", path.display()))?)
+}
+
 pub fn sign(file: &Path, key: &Path) -> Outcome {
     let key = keys::load(key).context("key")?;
-    let mut envelope = read_draft(file)?;
-    envelope.add_signature(&key);
-    write_draft(file, &envelope)?;
+    let mut draft = DraftFile::read(file)?;
+    draft.envelope.add_signature(&key);
+    draft.replace(file)?;
+    eprintln!("{}", draft.page);
     eprintln!("signed with key {}", talanoa_client::tls::fingerprint(&key.verifying_key().to_bytes()));
+    Ok(())
+}
+
+/// Signatures of copies of one draft, joined. A copy of another draft is refused.
+pub fn merge(file: &Path, copies: &[PathBuf]) -> Outcome {
+    let mut draft = DraftFile::read(file)?;
+    for path in copies {
+        let copy = DraftFile::read(path)?;
+        let merged = draft.envelope.merge(&copy.envelope);
+        merged.map_err(|_| refused(format!("{} is a copy of another draft", path.display())))?;
+    }
+    draft.replace(file)?;
+    eprintln!("{} signatures: talanoa submit {}", draft.envelope.signers().count(), file.display());
     Ok(())
 }
 

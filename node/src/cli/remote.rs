@@ -9,8 +9,6 @@ use std::{
 use anyhow::Context;
 use talanoa_client::provenance;
 use talanoa_proto::{
-    armour,
-    envelope::Envelope,
     release::is_plain_name,
     wire::{self, get_part, operator_client::OperatorClient, publish_part},
 };
@@ -19,17 +17,15 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
 
 use super::{args, exit::Failure, progress::Progress, render};
-use crate::keys;
 
-const DRAFT: &str = "TALANOA DRAFT";
 const PART_BYTES: usize = 256 * 1024;
 
 pub struct Remote {
-    client: OperatorClient<Channel>,
-    dir: PathBuf,
+    pub(super) client: OperatorClient<Channel>,
+    pub(super) dir: PathBuf,
 }
 
-type Outcome = Result<(), Failure>;
+pub type Outcome = Result<(), Failure>;
 
 impl Remote {
     pub async fn connect(dir: &Path) -> Result<Self, Failure> {
@@ -63,14 +59,30 @@ impl Remote {
         }
     }
 
-    pub async fn list(&mut self, what: &str, json: bool) -> Outcome {
-        let listing = self.client.list(wire::ListRequest { what: what.to_owned() }).await?.into_inner().json;
-        if json {
+    pub async fn list_between(
+        &mut self,
+        what: &str,
+        typed: args::Listing,
+        from: Option<u64>,
+        until: Option<u64>,
+    ) -> Outcome {
+        let request = wire::ListRequest {
+            what: what.to_owned(),
+            member: typed.member.map(|m| m.to_string()).unwrap_or_default(),
+            dataset: typed.dataset.map(|d| d.to_string()).unwrap_or_default(),
+            from: from.unwrap_or_default(),
+            until: until.unwrap_or_default(),
+        };
+        let listing = self.client.list(request).await?.into_inner().json;
+        if typed.json {
             println!("{listing}");
             return Ok(());
         }
         let rows: Vec<serde_json::Value> = serde_json::from_str(&listing).context("listing")?;
-        print!("{}", render::table(what, &rows));
+        match typed.csv {
+            true => print!("{}", render::csv(&rows)?),
+            false => print!("{}", render::table(what, &rows)),
+        }
         Ok(())
     }
 
@@ -93,6 +105,8 @@ impl Remote {
             dry_run: typed.dry_run,
             descriptions: typed.description.iter().map(text).collect(),
             contact: typed.contact,
+            sensitivity: typed.class.map_or(wire::Sensitivity::Unspecified, class).into(),
+            lower: typed.lower_class,
         };
         // Opened before anything is sent: a wrong name is ours to tell.
         let mut files = Vec::new();
@@ -120,53 +134,9 @@ impl Remote {
         Ok(())
     }
 
-    pub async fn withdraw(&mut self, reference: String, reason: String) -> Outcome {
-        let request = wire::WithdrawRequest { reference, reason };
+    pub async fn withdraw(&mut self, reference: String, reason: String, corrected_by: u64) -> Outcome {
+        let request = wire::WithdrawRequest { reference, reason, corrected_by };
         say(self.client.withdraw(request).await?.into_inner(), false)
-    }
-
-    pub async fn grant(&mut self, typed: args::Grant) -> Outcome {
-        let action = match typed.action {
-            args::Action::Read => wire::Action::Read,
-            args::Action::List => wire::Action::List,
-        };
-        let request = wire::DraftGrantRequest {
-            to: typed.to.to_string(),
-            dataset: typed.dataset,
-            actions: vec![action.into()],
-            purposes: typed.purpose,
-            not_after: typed.until,
-        };
-        let draft = self.client.draft_grant(request).await?.into_inner();
-        if let Some(path) = typed.draft {
-            write_new(
-                &path,
-                format!("{}\n\n{}", draft.summary, armour::encode(DRAFT, &draft.envelope)).as_bytes(),
-            )?;
-            eprintln!(
-                "{}\nnot signed: talanoa sign {1} --key PATH, then talanoa submit {1}",
-                draft.summary,
-                path.display()
-            );
-            return Ok(());
-        }
-        // Signed in this process: the node never sees the key that widens.
-        let path = typed.key.unwrap_or_else(|| self.dir.join("keys/consent.key"));
-        let key = keys::load(&path).context("the consent key is needed: --key PATH")?;
-        let mut envelope = Envelope::parse(&draft.envelope).context("draft")?;
-        envelope.add_signature(&key);
-        eprintln!("{}", draft.summary);
-        self.submit_envelope(&envelope).await
-    }
-
-    pub async fn submit(&mut self, file: &Path) -> Outcome {
-        let envelope = read_draft(file)?;
-        self.submit_envelope(&envelope).await
-    }
-
-    async fn submit_envelope(&mut self, envelope: &Envelope) -> Outcome {
-        let request = wire::SubmitRequest { envelope: envelope.to_bytes() };
-        say(self.client.submit(request).await?.into_inner(), true)
     }
 
     pub async fn revoke(&mut self, typed: args::Revoke) -> Outcome {
@@ -175,12 +145,14 @@ impl Remote {
         say(self.client.revoke(request).await?.into_inner(), true)
     }
 
-    pub async fn deny(&mut self, to: String, dataset: String) -> Outcome {
-        say(self.client.deny(wire::DenyRequest { to, dataset }).await?.into_inner(), true)
-    }
-
-    pub async fn follow(&mut self, member: String, datasets: Vec<String>, offers_only: bool) -> Outcome {
-        let request = wire::FollowCommand { member, datasets, offers_only };
+    pub async fn follow(
+        &mut self,
+        member: String,
+        datasets: Vec<String>,
+        offers_only: bool,
+        via: String,
+    ) -> Outcome {
+        let request = wire::FollowCommand { member, datasets, offers_only, via };
         say(self.client.follow(request).await?.into_inner(), false)
     }
 
@@ -245,7 +217,7 @@ impl Remote {
 }
 
 /// Id on stdout where a script needs it, the sentence on stderr; otherwise the sentence on stdout.
-fn say(accepted: wire::Accepted, id: bool) -> Outcome {
+pub fn say(accepted: wire::Accepted, id: bool) -> Outcome {
     if id {
         println!("{}", accepted.id);
         eprintln!("{}", accepted.message);
@@ -288,22 +260,13 @@ fn send_files(
     Ok(())
 }
 
-pub fn read_draft(path: &Path) -> Result<Envelope, Failure> {
-    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let bytes = armour::decode(DRAFT, &text).context("not a draft")?;
-    Ok(Envelope::parse(&bytes).context("not a draft")?)
-}
-
-pub fn write_draft(path: &Path, envelope: &Envelope) -> Result<(), Failure> {
-    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let words = text.split("-----BEGIN").next().unwrap_or_default();
-    Ok(fs::write(path, format!("{words}{}", armour::encode(DRAFT, &envelope.to_bytes())))?)
-}
-
-pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let file = fs::OpenOptions::new().write(true).create_new(true).open(path);
-    let written = file.and_then(|mut f| f.write_all(bytes));
-    Ok(written.with_context(|| format!("{}: not written", path.display()))?)
+fn class(class: args::Class) -> wire::Sensitivity {
+    match class {
+        args::Class::Open => wire::Sensitivity::Open,
+        args::Class::Official => wire::Sensitivity::Official,
+        args::Class::Restricted => wire::Sensitivity::Restricted,
+        args::Class::Sensitive => wire::Sensitivity::Sensitive,
+    }
 }
 
 /// A file of the same content is fine; another one belongs to somebody.

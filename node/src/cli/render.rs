@@ -12,7 +12,12 @@ fn nothing(what: &str) -> &'static str {
         "catalogue" => "nothing is offered to this node: talanoa follow MEMBER, and ask them for a grant",
         "grants" => "no consent given or received: talanoa grant --to MEMBER --dataset ID --until DATE",
         "receipts" => "no purge was ordered or owed",
-        "audit" => "nobody has read anything yet",
+        "audit" | "audit-yearly" => "nobody has read anything yet",
+        "holders" => "nobody was given anything yet",
+        "circles" => "no circle is known here: talanoa circle new NAME --member CODE, or follow a convener",
+        "applications" => {
+            "no application has a key: talanoa application add NAME --key-out FILE --dataset ID --until DATE"
+        }
         "peers" => "no charter yet: talanoa charter adopt FILE",
         _ => "nothing",
     }
@@ -41,6 +46,26 @@ pub fn table(what: &str, rows: &[Value]) -> String {
         text.push('\n');
     }
     text
+}
+
+/// For spreadsheets. A text that one would take for a formula is shown as the text that it is.
+pub fn csv(rows: &[Value]) -> Result<String, anyhow::Error> {
+    let objects: Vec<&Map<String, Value>> = rows.iter().filter_map(Value::as_object).collect();
+    let Some(first) = objects.first() else { return Ok(String::new()) };
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(first.keys())?;
+    for object in &objects {
+        writer.write_record(first.keys().map(|k| harmless(object.get(k))))?;
+    }
+    Ok(String::from_utf8(writer.into_inner().map_err(|e| e.into_error())?)?)
+}
+
+fn harmless(value: Option<&Value>) -> String {
+    match value.filter(|v| !is_blank(Some(v))) {
+        None => String::new(),
+        Some(Value::String(text)) if text.starts_with(['=', '+', '-', '@', '\t']) => format!("'{text}"),
+        Some(value) => plain(value),
+    }
 }
 
 pub fn object(value: &Value) -> String {
@@ -93,6 +118,13 @@ mod tests {
     #[test]
     fn an_empty_listing_says_what_to_do() {
         assert!(table("releases", &[]).contains("talanoa publish"));
+    }
+
+    #[test]
+    fn csv_is_quoted_and_carries_no_formula() {
+        let rows = [json!({"ref": "FJ/A@1", "title": "=1+1", "note": "a, \"b\"", "bytes": -5, "no": null})];
+        assert_eq!(csv(&rows).unwrap(), "ref,title,note,bytes,no\nFJ/A@1,'=1+1,\"a, \"\"b\"\"\",-5,\n");
+        assert_eq!(csv(&[]).unwrap(), "");
     }
 
     #[test]

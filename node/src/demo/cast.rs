@@ -64,7 +64,7 @@ pub async fn cast(dir: &Path) -> Result<[Actor; 3]> {
             kind,
             listen: Some(port.local_addr()?.to_string()),
             root_out: None,
-            now: SystemClock.now(),
+            now: SystemClock::new().now(),
         };
         homes.push(Home::found(&dir.join(code.to_lowercase()), &founding)?);
     }
@@ -74,7 +74,7 @@ pub async fn cast(dir: &Path) -> Result<[Actor; 3]> {
     for home in homes {
         home.adopt(&charter).await?;
         let consent = keys::load(&home.key_path("consent"))?;
-        let app = App::start(&home, Arc::new(SystemClock)).await?;
+        let app = App::start(&home, Arc::new(SystemClock::new())).await?;
         actors.push(Actor { home, app, consent });
     }
     let [fj, spc, vu] = <[Actor; 3]>::try_from(actors).ok().context("three were founded")?;
@@ -93,7 +93,7 @@ fn found_charter(homes: &[Home]) -> Result<CharterFile> {
         members: homes.iter().map(member).collect(),
         purposes: PURPOSES.iter().map(|p| (*p).to_owned()).collect(),
         themes: THEMES.iter().map(|t| (*t).to_owned()).collect(),
-        founded_at: SystemClock.now(),
+        founded_at: SystemClock::new().now(),
     };
     let mut genesis = Envelope::unsigned(&CharterEvent { genesis: charter });
     for home in homes {
@@ -136,6 +136,8 @@ impl Actor {
                 contact: "figures: Gapminder Systema Globalis".into(),
                 ..Description::default()
             },
+            class: None,
+            lower_class: false,
             strict: true,
             dry_run: false,
         };

@@ -8,13 +8,15 @@ use std::{path::Path, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
 use talanoa_client::verify::{Pins, verify};
-use talanoa_proto::{envelope::Envelope, grant::Action, id::ReleaseRef};
+use talanoa_proto::{
+    id::ReleaseRef,
+    wire::{self, draft_request::What},
+};
 
 use crate::{
     cli::stop_signal,
     clock::rfc3339,
-    consent::{self, GrantRequest},
-    get, listing,
+    consent, get, listing,
     store::{Batch, records::Followed},
 };
 use cast::{Actor, cast};
@@ -76,13 +78,17 @@ async fn nothing_without_consent(fj: &Actor, vu: &Actor, spc: &Actor) -> Result<
     vu.publish("WATER_SANITATION", "Basic water and sanitation in Vanuatu", "water-sanitation", VU_1).await?;
     detail("VU/WATER_SANITATION@1: Gapminder Systema Globalis, CC-BY-4.0");
     for publisher in [fj, vu] {
-        let record =
-            Followed { member: publisher.node().me.to_bytes(), datasets: Vec::new(), offers_only: false };
+        let record = Followed {
+            member: publisher.node().me.to_bytes(),
+            datasets: Vec::new(),
+            offers_only: false,
+            via: bytes::Bytes::new(),
+        };
         spc.node().store.commit(Batch::of(record)).await?;
     }
     let heads = || spc.node().store.view().peers.values().all(|p| p.trusted.known_size() > 0);
     until("SPC hears from both", heads).await?;
-    let offered = listing::list(spc.node(), "catalogue")?.len();
+    let offered = listing::named(spc.node(), "catalogue")?.len();
     ensure!(offered == 0, "SPC was offered {offered} releases without consent");
     checked(
         "SPC follows both journals and sees no release: no grant, no byte, not even that a dataset exists",
@@ -98,7 +104,7 @@ async fn a_grant_delivers(fj: &Actor, vu: &Actor, spc: &Actor) -> Result<()> {
     let started = tokio::time::Instant::now();
     until("SPC holds both releases", || held(spc) == 2).await?;
     checked(&format!("SPC holds verified copies of both, {} ms later", started.elapsed().as_millis()));
-    for row in listing::list(spc.node(), "catalogue")? {
+    for row in listing::named(spc.node(), "catalogue")? {
         detail(&format!(
             "{} {} observations, {}",
             text(&row["ref"]),
@@ -171,7 +177,7 @@ async fn consent_is_taken_back(fj: &Actor, spc: &Actor) -> Result<()> {
     checked("SPC's shelf holds nothing of Fiji any more, and still what Vanuatu granted");
     ensure!(cast::scan(&spc_dir, &needle)? == 0, "a file of SPC still holds a line of the table");
     checked("a scan of every file in SPC's directory finds no line of the table; before the purge it did");
-    let rows = listing::list(fj.node(), "receipts")?;
+    let rows = listing::named(fj.node(), "receipts")?;
     let receipt = rows.iter().find(|r| r["direction"] == "received").context("a receipt is listed")?;
     checked(&format!(
         "Fiji holds SPC's signed receipt: {} releases, {} bytes, {} exported copies named. A statement, not a proof",
@@ -181,17 +187,16 @@ async fn consent_is_taken_back(fj: &Actor, spc: &Actor) -> Result<()> {
 }
 
 async fn grant(from: &Actor, to: &Actor) -> Result<()> {
-    let request = GrantRequest {
-        to: to.node().me,
-        dataset: None,
-        actions: vec![Action::Read],
-        purposes: Vec::new(),
+    let grant = wire::DraftGrant {
+        to: to.node().code.to_string(),
+        datasets: vec!["all".into()],
         not_after: from.node().now() + 365 * 86_400,
+        ..wire::DraftGrant::default()
     };
-    let (draft, _) = consent::draft(from.node(), request)?;
-    let mut envelope: Envelope = draft;
+    let request = wire::DraftRequest { what: Some(What::Grant(grant)), ..wire::DraftRequest::default() };
+    let mut envelope = consent::draft::draft(from.node(), request)?.envelope;
     envelope.add_signature(from.consent_key());
-    consent::submit(from.node(), envelope).await?;
+    consent::submit(from.node(), envelope, String::new()).await?;
     Ok(())
 }
 

@@ -15,12 +15,14 @@ use talanoa_proto::{
 };
 
 use crate::{
+    clock::Trust,
+    consent,
     node::Node,
     store::{
         Batch,
         records::{EndpointLearnt, IdentityLearnt, OwnHeadShown, Record},
         signing::{OwnHead, Signing},
-        state::EPOCH,
+        state::{Caller, EPOCH},
     },
 };
 
@@ -38,14 +40,23 @@ pub fn request(node: &Node, to: Option<MemberId>) -> HelloRequest {
         identities: heads(node),
         endpoint: own_endpoint(node),
         software: SOFTWARE.to_owned(),
+        now: trusted_now(node),
     }
 }
 
-/// Answers a caller that is a member, and takes what it knows better.
-pub async fn answer(node: &Node, caller: MemberId, hello: HelloRequest) -> HelloResponse {
-    judge_own(node, caller, &hello.your_checkpoint).await;
-    learn(node, caller, &[], &hello.endpoint).await;
-    let request = request(node, Some(caller));
+/// 0 while this machine's clock is not believed here either.
+fn trusted_now(node: &Node) -> u64 {
+    if node.clock.trust() == Trust::Accepted { node.now() } else { 0 }
+}
+
+/// Answers a caller, and takes what a member's node knows better. An application is asked nothing.
+pub async fn answer(node: &Node, caller: Caller, hello: HelloRequest) -> HelloResponse {
+    if caller.application.is_none() {
+        judge_own(node, caller.member, &hello.your_checkpoint).await;
+        learn(node, caller.member, &[], &hello.endpoint).await;
+        compare_clocks(node, hello.now).await;
+    }
+    let request = request(node, Some(caller.member));
     HelloResponse {
         protocol: PROTOCOL,
         federation_id: request.federation_id,
@@ -55,6 +66,16 @@ pub async fn answer(node: &Node, caller: MemberId, hello: HelloRequest) -> Hello
         endpoint: request.endpoint,
         software: request.software,
         newer: newer(node, &hello.identities),
+        now: request.now,
+    }
+}
+
+/// A member whose clock agrees with this machine's ends the suspicion against it.
+pub async fn compare_clocks(node: &Node, shown: u64) {
+    if node.clock.compare(shown)
+        && let Err(problem) = consent::clock_confirmed(node).await
+    {
+        tracing::warn!(%problem, "time is not on record");
     }
 }
 

@@ -74,7 +74,7 @@ impl Memory for NodeKeeper {
                 salt: Bytes::copy_from_slice(entry.salt()),
                 envelope: entry.envelope().clone(),
                 inclusion: entry.inclusion().iter().map(|h| Bytes::copy_from_slice(h)).collect(),
-                note: note.clone(),
+                note: entry.note().clone(),
             };
             batch.records.push(record.into());
             if let Finding::Withheld { dataset, missing_from, seen } = finding {
@@ -84,7 +84,8 @@ impl Memory for NodeKeeper {
                 batch.records.push(Evidence { member: id.clone(), what, at: self.node.now() }.into());
             }
         }
-        if !note.is_empty() {
+        // What another member carried does not move our head of the journal.
+        if !note.is_empty() && step.cursor.is_some() {
             batch.records.push(PeerHead { member: id.clone(), note }.into());
         }
         if let Some(c) = step.cursor

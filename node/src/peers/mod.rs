@@ -19,14 +19,21 @@ use talanoa_client::{
 };
 use talanoa_proto::{
     charter::PURPOSE_DEFAULT,
+    grant::Action,
     id::MemberId,
     wire::{Cursor, HelloResponse},
 };
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{node::Node, store::state::Follow};
+use crate::{
+    node::Node,
+    store::{Batch, records::OriginHeard, state::Follow},
+};
 use keeper::NodeKeeper;
+
+/// How often it is written down that a publisher was heard.
+const HEARD_SECONDS: u64 = 3600;
 
 /// What a follower task was started with; when it changes the task is started anew.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,15 +78,17 @@ fn plans(node: &Node) -> BTreeMap<MemberId, Plan> {
     let view = node.store.view();
     let plan = |(member, peer): (&MemberId, &crate::store::state::Peer)| {
         let follow = peer.follow.clone()?;
-        Some((*member, Plan { follow, address: view.address_of(member).unwrap_or_default() }))
+        let dialled = follow.via.unwrap_or(*member);
+        Some((*member, Plan { follow, address: view.address_of(&dialled).unwrap_or_default() }))
     };
     view.peers.iter().filter_map(plan).collect()
 }
 
 async fn follow_one(node: Arc<Node>, member: MemberId, plan: Plan, stop: CancellationToken) {
     let keeper = Arc::new(NodeKeeper::new(Arc::clone(&node)));
-    let watcher = LinkWatcher { node: Arc::clone(&node), member };
-    let target = || Some((target(&node, member, &plan)?, hello::request(&node, Some(member))));
+    let dialled = plan.follow.via.unwrap_or(member);
+    let watcher = LinkWatcher { node: Arc::clone(&node), member, dialled };
+    let target = || Some((target(&node, member, &plan)?, hello::request(&node, Some(dialled))));
     let failed = |error: &PeerError| {
         let code = node.store.view().code_of(&member).map(ToString::to_string).unwrap_or_default();
         let text = error.to_string();
@@ -103,16 +112,20 @@ async fn follow_one(node: Arc<Node>, member: MemberId, plan: Plan, stop: Cancell
 pub fn target_of(node: &Node, member: MemberId) -> Option<Target> {
     let plan = {
         let view = node.store.view();
+        // The member itself, whoever carries its releases to us.
         let follow = view.peers.get(&member)?.follow.clone().unwrap_or_default();
+        let follow = Follow { via: None, ..follow };
         Plan { follow, address: view.address_of(&member)? }
     };
     target(node, member, &plan)
 }
 
 fn target(node: &Node, member: MemberId, plan: &Plan) -> Option<Target> {
-    let keys = node.store.view().members.get(&member)?.identity.node_keys_at(node.now());
+    let dialled = plan.follow.via.unwrap_or(member);
+    let keys = node.store.view().members.get(&dialled)?.identity.node_keys_at(node.now());
     Some(Target {
         member,
+        carried: plan.follow.via.is_some(),
         address: plan.address.clone(),
         keys,
         datasets: plan.follow.datasets.clone(),
@@ -125,7 +138,40 @@ fn target(node: &Node, member: MemberId, plan: &Plan) -> Option<Target> {
 /// Shows people how a link is doing, and learns what the peer knows of others.
 struct LinkWatcher {
     node: Arc<Node>,
+    /// Whose journal it is, and who is at the other end of the line.
     member: MemberId,
+    dialled: MemberId,
+}
+
+/// A publisher that lets us carry was heard itself: on record, so that a restart does not forget. As often
+/// as is needed to stay well within the bound, while the line is up.
+pub async fn heard(node: &Node, member: MemberId) {
+    let now = node.now();
+    let due = {
+        let view = node.store.view();
+        view.peers.get(&member).is_some_and(|peer| {
+            let carries = peer.trusted.consent().live_grants(node.me, now);
+            let mut carries = carries.filter(|(_, g)| g.actions.contains(&Action::Relay));
+            carries.next().is_some() && now >= peer.heard_at + HEARD_SECONDS
+        })
+    };
+    if due {
+        let _ = node.store.commit(Batch::of(OriginHeard { member: member.to_bytes(), at: now })).await;
+    }
+}
+
+/// Every publisher whose line is up and that is followed without a relay.
+pub async fn heard_all(node: &Node) {
+    let connected: Vec<MemberId> = {
+        let links = node.links.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        links.iter().filter(|(_, l)| l.connected).map(|(m, _)| *m).collect()
+    };
+    for member in connected {
+        let via = node.store.view().peers.get(&member).and_then(|p| p.follow.clone()).and_then(|f| f.via);
+        if via.is_none() {
+            heard(node, member).await;
+        }
+    }
 }
 
 impl LinkWatcher {
@@ -144,15 +190,21 @@ impl Watcher for LinkWatcher {
             link.connected = true;
             link.last_error = None;
         });
-        let (node, hello, member) = (Arc::clone(&self.node), hello.clone(), self.member);
+        let (node, hello, member) = (Arc::clone(&self.node), hello.clone(), self.dialled);
         tokio::spawn(async move {
             hello::judge_own(&node, member, &hello.your_checkpoint).await;
             hello::learn(&node, member, &hello.newer, &hello.endpoint).await;
+            hello::compare_clocks(&node, hello.now).await;
+            heard(&node, member).await;
         });
     }
 
     fn stepped(&self, _: &Cursor) {
         self.note(|_| {});
+        let (node, member) = (Arc::clone(&self.node), self.member);
+        if self.dialled == member {
+            tokio::spawn(async move { heard(&node, member).await });
+        }
     }
 
     fn kept(&self, _: &Wanted, received_bytes: u64) {

@@ -42,7 +42,20 @@ pub struct Index {
 pub enum Audience<'a> {
     Everyone,
     Member(MemberId),
+    Circle(ObjectId),
     Dataset(&'a DatasetId),
+    /// Whoever carries for us: consent that others were given, and lost.
+    Relays,
+}
+
+impl Audience<'_> {
+    fn of(grantee: &Grantee) -> Self {
+        match grantee {
+            Grantee::Member(member) => Self::Member(*member),
+            Grantee::Circle(circle) => Self::Circle(*circle),
+            Grantee::AllMembers => Self::Everyone,
+        }
+    }
 }
 
 /// What a step may show.
@@ -119,6 +132,13 @@ impl Index {
 
     pub fn foreign_entry(&self, member: &MemberId, index: u64) -> Option<Position> {
         self.position(&key(b'f', &[&member.0, &index.to_be_bytes()]))
+    }
+
+    /// Everything of a member's journal that is here, ascending.
+    pub fn foreign_entries(&self, member: &MemberId) -> impl Iterator<Item = u64> + use<> {
+        let prefix = key(b'f', &[&member.0]);
+        let keys = self.db.scan_prefix(&prefix).keys();
+        keys.filter_map(move |k| number(k.ok()?.get(prefix.len()..)?))
     }
 
     pub fn foreign_release(&self, commitment: &Commitment) -> Option<(MemberId, u64)> {
@@ -206,6 +226,9 @@ impl Changes {
                 };
                 let number = foreign.index.to_be_bytes();
                 self.put(key(b'f', &[&member.0, &number]), &at.to_bytes());
+                if let Some(Declared::Circle(id, circle)) = declared {
+                    self.circle_changed(circle.of(*id), state);
+                }
                 if let Some(Declared::Release(release)) = declared {
                     self.put(key(b'k', &[&commitment.0]), &[&member.0[..], &number].concat());
                     let n = release.number.to_be_bytes();
@@ -227,8 +250,8 @@ impl Changes {
             Record::AccessEnded(end) => self.put(key(b'x', &[&end.transfer]), &at.to_bytes()),
             Record::GrantEdge(edge) if !edge.ended => {
                 let Ok(id) = ObjectId::from_slice(&edge.grant) else { return };
-                if let Some(Grantee::Member(member)) = state.consent.get(&id).map(|g| &g.grantee) {
-                    self.step(Audience::Member(*member), state.step, Shows::Grant(id));
+                if let Some(grant) = state.consent.get(&id) {
+                    self.step(Audience::of(&grant.grantee), state.step, Shows::Grant(id));
                 }
             }
             _ => {}
@@ -255,19 +278,46 @@ impl Changes {
                 }
             }
             Declared::Grant(_, grant) => {
-                if let Grantee::Member(member) = grant.grantee {
-                    self.step(Audience::Member(member), step, Shows::Entry(n));
-                }
+                self.step(Audience::of(&grant.grantee), step, Shows::Entry(n));
+                self.step(Audience::Relays, step, Shows::Entry(n));
             }
             Declared::Revocation(_, revocation) => {
-                for grant in &revocation.grants {
-                    if let Some(Grantee::Member(member)) = state.consent.get(grant).map(|g| &g.grantee) {
-                        self.step(Audience::Member(*member), step, Shows::Entry(n));
+                self.step(Audience::Relays, step, Shows::Entry(n));
+                for id in &revocation.grants {
+                    if let Some(grant) = state.consent.get(id) {
+                        self.step(Audience::of(&grant.grantee), step, Shows::Entry(n));
+                    }
+                    // Also to those who received something and are no longer of the circle.
+                    for reader in state.readers.get(id).into_iter().flatten() {
+                        self.step(Audience::Member(*reader), step, Shows::Entry(n));
                     }
                 }
             }
-            Declared::LiftDenial(lift) => self.lifted(lift, state),
-            Declared::Denial(..) | Declared::PurgeReceipt(..) | Declared::Unknown(_) => {}
+            Declared::Denial(..) => self.step(Audience::Relays, step, Shows::Entry(n)),
+            Declared::LiftDenial(lift) => {
+                self.step(Audience::Relays, step, Shows::Entry(n));
+                self.lifted(lift, state);
+            }
+            Declared::Circle(id, circle) => {
+                self.step(Audience::Everyone, step, Shows::Entry(n));
+                self.circle_changed(circle.of(*id), state);
+            }
+            Declared::LeaveCircle(_) => self.step(Audience::Everyone, step, Shows::Entry(n)),
+            // Terms come with the grant that names them.
+            Declared::Terms(_)
+            | Declared::Application(..)
+            | Declared::EndApplication(_)
+            | Declared::PurgeReceipt(..)
+            | Declared::Unknown(_) => {}
+        }
+    }
+
+    /// Whoever is in it now is shown what its grants cover.
+    fn circle_changed(&mut self, circle: ObjectId, state: &State) {
+        for (id, grant) in state.consent.grants() {
+            if grant.grantee == Grantee::Circle(circle) {
+                self.step(Audience::Circle(circle), state.step, Shows::Grant(*id));
+            }
         }
     }
 
@@ -276,9 +326,9 @@ impl Changes {
         let subjects: Vec<_> =
             lift.denials.iter().filter_map(|id| state.consent.denial(id)).map(|d| d.subject).collect();
         for (id, grant) in state.consent.grants() {
-            let Grantee::Member(member) = grant.grantee else { continue };
-            if subjects.iter().any(|s| s.is_none_or(|s| s == member)) {
-                self.step(Audience::Member(member), state.step, Shows::Grant(*id));
+            let touched = |s: &Option<MemberId>| s.is_none_or(|s| state.consent.reaches(&grant.grantee, s));
+            if subjects.iter().any(touched) {
+                self.step(Audience::of(&grant.grantee), state.step, Shows::Grant(*id));
             }
         }
     }
@@ -312,7 +362,9 @@ fn audience_key(audience: Audience<'_>) -> Vec<u8> {
     match audience {
         Audience::Everyone => key(b's', &[b"*"]),
         Audience::Member(member) => key(b's', &[b"m", &member.0]),
+        Audience::Circle(circle) => key(b's', &[b"c", &circle.0]),
         Audience::Dataset(dataset) => key(b's', &[b"d", &digest(dataset)]),
+        Audience::Relays => key(b's', &[b"r"]),
     }
 }
 

@@ -100,6 +100,8 @@ records! {
         #[prost(bytes = "bytes", tag = "1")] pub member: Bytes,
         #[prost(string, repeated, tag = "2")] pub datasets: Vec<String>,
         #[prost(bool, tag = "3")] pub offers_only: bool,
+        // A member that carries it; empty: from its publisher.
+        #[prost(bytes = "bytes", tag = "4")] pub via: Bytes,
     }
     10 Unfollowed {
         #[prost(bytes = "bytes", tag = "1")] pub member: Bytes,
@@ -124,6 +126,10 @@ records! {
         #[prost(uint64, tag = "5")] pub started: u64,
         #[prost(uint32, tag = "6")] pub distribution: u32,
         #[prost(bytes = "bytes", tag = "7")] pub transfer: Bytes,
+        // Id of the application key, where one read for its member.
+        #[prost(bytes = "bytes", tag = "8")] pub application: Bytes,
+        // Whose release it is, where this node carried it.
+        #[prost(bytes = "bytes", tag = "9")] pub origin: Bytes,
     }
     14 AccessEnded {
         #[prost(bytes = "bytes", tag = "1")] pub transfer: Bytes,
@@ -168,6 +174,35 @@ records! {
         #[prost(uint64, tag = "3")] pub size: u64,
         #[prost(uint64, tag = "4")] pub at: u64,
     }
+    // Time as it was accepted: it does not go below this again.
+    21 ClockMark {
+        #[prost(uint64, tag = "1")] pub at: u64,
+    }
+    // An application key of a member, or its end, delivered with its proof; checked before it was written.
+    22 ApplicationTaken {
+        #[prost(bytes = "bytes", tag = "1")] pub member: Bytes,
+        #[prost(uint64, tag = "2")] pub index: u64,
+        #[prost(bytes = "bytes", tag = "3")] pub salt: Bytes,
+        #[prost(bytes = "bytes", tag = "4")] pub envelope: Bytes,
+        #[prost(bytes = "bytes", repeated, tag = "5")] pub inclusion: Vec<Bytes>,
+        #[prost(bytes = "bytes", tag = "6")] pub note: Bytes,
+    }
+    // Our application key, or its end, is known to that publisher.
+    23 ApplicationDelivered {
+        #[prost(bytes = "bytes", tag = "1")] pub member: Bytes,
+        #[prost(uint64, tag = "2")] pub index: u64,
+    }
+    // A publisher was heard at that time: what it allowed us to carry is fresh.
+    24 OriginHeard {
+        #[prost(bytes = "bytes", tag = "1")] pub member: Bytes,
+        #[prost(uint64, tag = "2")] pub at: u64,
+    }
+    // A grant that was given to us ended by time, and copies may stay no longer.
+    25 RetentionEnded {
+        #[prost(bytes = "bytes", tag = "1")] pub member: Bytes,
+        #[prost(bytes = "bytes", tag = "2")] pub grant: Bytes,
+        #[prost(uint64, tag = "3")] pub purge_by: u64,
+    }
 }
 
 /// A release named in a tombstone: its index in the origin's journal, the bytes of its files here, and
@@ -191,6 +226,7 @@ impl Record {
             Self::OwnEntry(r) => Some((&r.salt, &r.envelope)),
             Self::ForeignEntry(r) => Some((&r.salt, &r.envelope)),
             Self::ReceiptTaken(r) => Some((&r.salt, &r.envelope)),
+            Self::ApplicationTaken(r) => Some((&r.salt, &r.envelope)),
             _ => None,
         }
     }

@@ -250,7 +250,13 @@ impl Sequencer {
 /// Whether a running stream must ask again.
 fn changes_permission(record: &Record, declared: Option<&Declared>) -> bool {
     match record {
-        Record::CharterAdopted(_) | Record::IdentityLearnt(_) | Record::GrantEdge(_) => true,
+        Record::CharterAdopted(_)
+        | Record::IdentityLearnt(_)
+        | Record::GrantEdge(_)
+        | Record::ApplicationTaken(_)
+        | Record::ClockMark(_) => true,
+        // Who is in a circle; and what a relay holds of its origins' consent.
+        Record::ForeignEntry(_) => !matches!(declared, Some(Declared::Release(_))),
         Record::OwnEntry(_) => !matches!(declared, Some(Declared::Release(_) | Declared::PurgeReceipt(..))),
         _ => false,
     }

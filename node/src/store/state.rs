@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use talanoa_proto::{
+    application::Application,
     charter::{CharterFile, verify_endpoint},
     checkpoint::{Checkpoint, SignedNote},
     consent::ConsentState,
@@ -35,8 +36,9 @@ pub struct State {
     pub charter: Option<CharterFile>,
     pub members: BTreeMap<MemberId, Member>,
     pub consent: ConsentState,
-    /// Journal index of each own grant.
+    /// Journal index of each own grant, and the way back.
     pub grant_entries: BTreeMap<ObjectId, u64>,
+    grants_by_entry: BTreeMap<u64, ObjectId>,
     pub datasets: BTreeMap<DatasetId, DatasetHead>,
     /// Own releases withdrawn or corrected, and those of others that we know of.
     pub withdrawn: BTreeMap<Commitment, Option<u64>>,
@@ -54,6 +56,26 @@ pub struct State {
     pub own_head_shown: Option<OwnHead>,
     /// A record that may take consent back cannot be read: no grant counts.
     pub consent_suspended: bool,
+    /// Journal indexes of own revocations, denials and liftings: shown to relays.
+    pub narrowings: Vec<u64>,
+    /// Who received something under each own grant.
+    pub readers: BTreeMap<ObjectId, BTreeSet<MemberId>>,
+    /// Own terms by their hash, as journal indexes.
+    pub terms: BTreeMap<[u8; 32], u64>,
+    /// Keys of applications, our own and those that members delivered.
+    pub applications: BTreeMap<ObjectId, Application>,
+    pub ended_applications: BTreeSet<(MemberId, ObjectId)>,
+    /// Own entries about applications, by journal index, and the publishers that know of each.
+    pub application_entries: BTreeMap<u64, BTreeSet<MemberId>>,
+    /// The highest time that the ledger names.
+    pub time_mark: u64,
+}
+
+/// Who is calling: a member's node, or an application that reads for a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    pub member: MemberId,
+    pub application: Option<ObjectId>,
 }
 
 #[derive(Clone, Debug)]
@@ -84,6 +106,10 @@ pub struct Peer {
     /// Journal index of each grant that it gave us.
     pub grant_entries: BTreeMap<ObjectId, u64>,
     pub purges: BTreeMap<ObjectId, Purge>,
+    /// Terms that it showed us, by their hash, as indexes of its journal.
+    pub terms: BTreeMap<[u8; 32], u64>,
+    /// When it was last heard, as far as that is on record.
+    pub heard_at: u64,
     pub gaps: u64,
     pub evidence: Vec<String>,
 }
@@ -94,6 +120,8 @@ pub struct Follow {
     pub offers_only: bool,
     /// How often it was asked for.
     pub asked: u64,
+    /// Who carries it to us; `None`: its publisher itself.
+    pub via: Option<MemberId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,6 +163,8 @@ pub struct PurgeOrder {
     pub grants: Vec<ObjectId>,
     pub purge_by: u64,
     pub ordered_at: u64,
+    /// Of a grant that ended by time: only who received something owes an answer.
+    pub after_end: bool,
     pub receipts: BTreeMap<MemberId, Vec<(ObjectId, PurgeReceipt)>>,
 }
 
@@ -153,6 +183,7 @@ impl State {
             members: BTreeMap::new(),
             consent: ConsentState::default(),
             grant_entries: BTreeMap::new(),
+            grants_by_entry: BTreeMap::new(),
             datasets: BTreeMap::new(),
             withdrawn: BTreeMap::new(),
             edges: BTreeSet::new(),
@@ -163,7 +194,19 @@ impl State {
             exports: BTreeMap::new(),
             own_head_shown: None,
             consent_suspended: false,
+            narrowings: Vec::new(),
+            readers: BTreeMap::new(),
+            terms: BTreeMap::new(),
+            applications: BTreeMap::new(),
+            ended_applications: BTreeSet::new(),
+            application_entries: BTreeMap::new(),
+            time_mark: 0,
         }
+    }
+
+    /// The own grant at that place of the journal, if one is there.
+    pub fn grant_at(&self, index: u64) -> Option<ObjectId> {
+        self.grants_by_entry.get(&index).copied()
     }
 
     pub fn federation(&self) -> Option<FederationId> {
@@ -188,9 +231,28 @@ impl State {
         self.members.values().find(holds).map(|m| m.identity.id())
     }
 
-    /// Admitted: a member of the charter that is not under a denial of everything.
-    pub fn admits(&self, key: &[u8; 32], now: u64) -> Option<MemberId> {
-        self.member_of_key(key, now).filter(|m| *m != self.me && !self.consent.is_denied(*m, None, now))
+    /// Admitted: a member of the charter that is not under a denial of everything, or an application of one.
+    pub fn admits(&self, key: &[u8; 32], now: u64) -> Option<Caller> {
+        let node = || self.member_of_key(key, now).map(|member| Caller { member, application: None });
+        let caller = node().or_else(|| self.application_of_key(key, now))?;
+        let member = caller.member;
+        let admitted = member != self.me && !self.consent.is_denied(member, None, now);
+        admitted.then_some(caller)
+    }
+
+    fn application_of_key(&self, key: &[u8; 32], now: u64) -> Option<Caller> {
+        let live =
+            |(id, a): &(&ObjectId, &Application)| a.key.0 == *key && self.is_application_live(id, a, now);
+        let (id, application) = self.applications.iter().find(live)?;
+        Some(Caller { member: application.origin.member, application: Some(*id) })
+    }
+
+    /// Whether a key may be used here now. Its member must still be one of the charter.
+    pub fn is_application_live(&self, id: &ObjectId, application: &Application, now: u64) -> bool {
+        let member = application.origin.member;
+        self.members.contains_key(&member)
+            && application.admits(self.me, now)
+            && !self.ended_applications.contains(&(member, *id))
     }
 
     pub fn address_of(&self, member: &MemberId) -> Option<String> {
@@ -224,11 +286,32 @@ impl State {
             }
             Record::GrantEdge(edge) => {
                 self.step += 1;
+                self.mark_time(edge.at);
                 if let Ok(id) = ObjectId::from_slice(&edge.grant) {
                     self.edges.insert((id, edge.ended));
                     if edge.ended {
                         self.consent.end(id);
+                        self.owe_after_end(id);
                     }
+                }
+            }
+            Record::ClockMark(mark) => self.mark_time(mark.at),
+            Record::Access(access) => {
+                self.mark_time(access.started);
+                if let (Some(reader), Ok(grant)) = (id(&access.reader), ObjectId::from_slice(&access.grant))
+                    && access.origin.is_empty()
+                {
+                    self.readers.entry(grant).or_default().insert(reader);
+                }
+            }
+            Record::ApplicationTaken(taken) => {
+                if let (Some(declared), Some(member)) = (declared, id(&taken.member)) {
+                    self.fold_application(declared, member);
+                }
+            }
+            Record::ApplicationDelivered(delivered) => {
+                if let Some(member) = id(&delivered.member) {
+                    self.application_entries.entry(delivered.index).or_default().insert(member);
                 }
             }
             Record::ReceiptTaken(taken) => {
@@ -261,18 +344,35 @@ impl State {
             Declared::Grant(id, grant) => {
                 self.consent.grant(*id, (**grant).clone());
                 self.grant_entries.insert(*id, self.size - 1);
+                self.grants_by_entry.insert(self.size - 1, *id);
+            }
+            Declared::Terms(terms) => {
+                self.terms.insert(terms.hash(), self.size - 1);
+            }
+            Declared::Circle(id, circle) => self.consent.circle(*id, circle),
+            Declared::LeaveCircle(leave) => self.consent.leave(leave),
+            Declared::Application(..) | Declared::EndApplication(_) => {
+                self.application_entries.entry(self.size - 1).or_default();
+                self.fold_application(declared, self.me);
             }
             Declared::Revocation(id, r) => {
+                self.narrowings.push(self.size - 1);
                 self.consent.revoke(*id, r);
                 if r.purge {
                     let (grants, receipts) = (r.grants.clone(), BTreeMap::new());
-                    let order =
-                        PurgeOrder { grants, purge_by: r.purge_by, ordered_at: r.declared_at, receipts };
+                    let (purge_by, ordered_at) = (r.purge_by, r.declared_at);
+                    let order = PurgeOrder { grants, purge_by, ordered_at, after_end: false, receipts };
                     self.orders.insert(*id, order);
                 }
             }
-            Declared::Denial(id, denial) => self.consent.deny(*id, denial.clone()),
-            Declared::LiftDenial(lift) => self.consent.lift(lift),
+            Declared::Denial(id, denial) => {
+                self.narrowings.push(self.size - 1);
+                self.consent.deny(*id, denial.clone());
+            }
+            Declared::LiftDenial(lift) => {
+                self.narrowings.push(self.size - 1);
+                self.consent.lift(lift);
+            }
             Declared::PurgeReceipt(_, receipt) => {
                 let index = self.size - 1;
                 if let Some(purge) =
@@ -312,6 +412,15 @@ impl State {
             Declared::Withdrawal(w) => {
                 self.withdrawn.insert(w.commitment, w.corrected_by);
             }
+            // Who is in a circle can change what we show: a feed step.
+            Declared::Circle(id, circle) => {
+                self.step += 1;
+                self.consent.circle(*id, circle);
+            }
+            Declared::LeaveCircle(leave) => {
+                self.step += 1;
+                self.consent.leave(leave);
+            }
             _ => {}
         }
         let Some(peer) = self.peers.get_mut(&member) else { return };
@@ -323,7 +432,11 @@ impl State {
             Declared::Grant(id, _) => {
                 peer.grant_entries.insert(*id, offer.index);
             }
-            Declared::Revocation(id, r) if r.purge => {
+            Declared::Terms(terms) => {
+                peer.terms.insert(terms.hash(), offer.index);
+            }
+            // A relay is shown revocations that are not its own to carry out.
+            Declared::Revocation(id, r) if r.purge && peer.trusted.concerns_us(r) => {
                 let purge = Purge { grants: r.grants.clone(), purge_by: r.purge_by, ..Purge::default() };
                 peer.purges.entry(*id).or_insert(purge);
             }
@@ -369,7 +482,8 @@ impl State {
                     // Asked again: from the beginning. What was passed over, by a narrower selection or by a
                     // publisher whose index was damaged, is sent again; what is held is known by its commitment.
                     let asked = peer.follow.as_ref().map_or(0, |f| f.asked) + 1;
-                    let follow = Follow { datasets, offers_only: followed.offers_only, asked };
+                    let via = id(&followed.via);
+                    let follow = Follow { datasets, offers_only: followed.offers_only, asked, via };
                     peer.cursor = Cursor { epoch: EPOCH, step: 0, after: 0 };
                     peer.follow = Some(follow);
                 }
@@ -402,6 +516,19 @@ impl State {
                     *receipt = true;
                 }
             }
+            Record::OriginHeard(heard) => {
+                if let Some(peer) = id(&heard.member).and_then(|m| self.peers.get_mut(&m)) {
+                    peer.heard_at = peer.heard_at.max(heard.at);
+                }
+            }
+            Record::RetentionEnded(ended) => {
+                let peer = id(&ended.member).and_then(|m| self.peers.get_mut(&m));
+                if let (Some(peer), Ok(grant)) = (peer, ObjectId::from_slice(&ended.grant)) {
+                    peer.trusted.end_grant(grant);
+                    let purge = Purge { grants: vec![grant], purge_by: ended.purge_by, ..Purge::default() };
+                    peer.purges.entry(grant).or_insert(purge);
+                }
+            }
             Record::Evidence(evidence) => {
                 if let Some(peer) = id(&evidence.member).and_then(|m| self.peers.get_mut(&m)) {
                     peer.gaps += u64::from(evidence.what.starts_with("journal.withheld"));
@@ -427,6 +554,8 @@ impl State {
                     offered: BTreeMap::new(),
                     grant_entries: BTreeMap::new(),
                     purges: BTreeMap::new(),
+                    terms: BTreeMap::new(),
+                    heard_at: 0,
                     gaps: 0,
                     evidence: Vec::new(),
                 };
@@ -469,18 +598,62 @@ impl State {
         self.peers.iter().flat_map(owed).collect()
     }
 
-    /// Members who hold a purge order of ours and have not answered.
-    pub fn receipts_awaited(&self, order: &PurgeOrder) -> Vec<MemberId> {
-        let mut holders: Vec<MemberId> = Vec::new();
+    /// Members to whom a purge order of ours goes: named grantees, and whoever received something.
+    pub fn holders(&self, order: &PurgeOrder) -> BTreeSet<MemberId> {
+        let mut holders = BTreeSet::new();
         for id in &order.grants {
             if let Some(Grantee::Member(member)) = self.consent.get(id).map(|g| &g.grantee)
-                && !order.is_answered_by(member)
-                && !holders.contains(member)
+                && !order.after_end
             {
-                holders.push(*member);
+                holders.insert(*member);
             }
+            holders.extend(self.readers.get(id).into_iter().flatten());
         }
         holders
+    }
+
+    /// Those of them who have not answered.
+    pub fn receipts_awaited(&self, order: &PurgeOrder) -> Vec<MemberId> {
+        self.holders(order).into_iter().filter(|holder| !order.is_answered_by(holder)).collect()
+    }
+
+    /// Whether an own grant is, or was when something was delivered, one to that member.
+    pub fn is_or_was_for(&self, grant: &ObjectId, member: MemberId) -> bool {
+        let given = self.consent.get(grant).is_some_and(|g| self.consent.reaches(&g.grantee, member));
+        given || self.readers.get(grant).is_some_and(|readers| readers.contains(&member))
+    }
+
+    /// Copies may stay for a while after a grant has ended by time; then a receipt is owed to us.
+    fn owe_after_end(&mut self, id: ObjectId) {
+        let Some(grant) = self.consent.get(&id) else { return };
+        let retention = grant.obligations.retention_after_end_seconds;
+        if retention == 0 || self.consent.revocation_of(&id).is_some() {
+            return;
+        }
+        let order = PurgeOrder {
+            grants: vec![id],
+            purge_by: grant.purge_by(grant.not_after.saturating_add(retention)),
+            ordered_at: grant.not_after,
+            receipts: BTreeMap::new(),
+            after_end: true,
+        };
+        self.orders.entry(id).or_insert(order);
+    }
+
+    fn fold_application(&mut self, declared: &Declared, member: MemberId) {
+        match declared {
+            Declared::Application(id, application) => {
+                self.applications.insert(*id, application.clone());
+            }
+            Declared::EndApplication(end) => {
+                self.ended_applications.extend(end.applications.iter().map(|id| (member, *id)));
+            }
+            _ => {}
+        }
+    }
+
+    fn mark_time(&mut self, at: u64) {
+        self.time_mark = self.time_mark.max(at);
     }
 }
 

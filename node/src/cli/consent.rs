@@ -1,0 +1,203 @@
+//! Commands about consent. What widens is drafted by the node and signed in this process: the node never
+//! sees the key.
+
+use std::{fs, path::Path};
+
+use anyhow::Context;
+use talanoa_proto::{
+    envelope::Envelope,
+    id::PublicKey,
+    identity::{Delegation, IdentityBody, IdentityEvent, Role},
+    wire::{self, draft_request::What},
+};
+
+use super::{
+    args::Listing,
+    consent_args::{self, AddApplication, Application, Circle, Delegate, Deny, Lang, Lift, Officers},
+    draft_file::DraftFile,
+    exit::Failure,
+    remote::{Outcome, Remote, say},
+};
+use crate::{
+    clock::{Clock, SystemClock},
+    home::Home,
+    keys,
+};
+
+const DAY_SECONDS: u64 = 86_400;
+
+impl Remote {
+    pub async fn grant(&mut self, typed: consent_args::Grant) -> Outcome {
+        let action = |action: &consent_args::Action| match action {
+            consent_args::Action::Read => wire::Action::Read.into(),
+            consent_args::Action::List => wire::Action::List.into(),
+            consent_args::Action::Aggregate => wire::Action::Aggregate.into(),
+            consent_args::Action::Relay => wire::Action::Relay.into(),
+        };
+        let terms = match &typed.terms {
+            Some(path) => fs::read_to_string(path).with_context(|| path.display().to_string())?,
+            None => String::new(),
+        };
+        let grant = wire::DraftGrant {
+            to: typed.to,
+            datasets: typed.dataset,
+            themes: typed.theme,
+            from_number: typed.from_number,
+            to_number: typed.to_number.unwrap_or_default(),
+            actions: typed.action.iter().map(action).collect(),
+            purposes: typed.purpose,
+            not_after: typed.until,
+            effective_after: typed.after.unwrap_or_default(),
+            retention_after_end_seconds: typed.retention_days.unwrap_or_default() * DAY_SECONDS,
+            purge_within_seconds: typed.purge_days.unwrap_or_default() * DAY_SECONDS,
+            terms,
+            supersedes: typed.supersedes.unwrap_or_default(),
+            officers: typed.officer,
+        };
+        self.decide(What::Grant(grant), typed.lang, &typed.officers).await
+    }
+
+    pub async fn show_grant(&mut self, grant: String, lang: Lang) -> Outcome {
+        let request = wire::SheetRequest { grant, lang: lang.code().to_owned() };
+        println!("{}", self.client.sheet(request).await?.into_inner().text);
+        Ok(())
+    }
+
+    pub async fn deny(&mut self, typed: Deny) -> Outcome {
+        let Deny { to, dataset, until, officers } = typed;
+        let dataset = dataset.map(|d| d.to_string()).unwrap_or_default();
+        if officers.key.is_empty() && officers.draft.is_none() {
+            if until.is_some() {
+                return Err(Failure::Usage(
+                    "--until needs the consent key: --key FILE. The node alone denies for 30 days".into(),
+                ));
+            }
+            return say(self.client.deny(wire::DenyRequest { to, dataset }).await?.into_inner(), true);
+        }
+        let denial = wire::DraftDenial { to, dataset, until: until.unwrap_or_default() };
+        self.decide(What::Denial(denial), Lang::En, &officers).await
+    }
+
+    pub async fn lift(&mut self, typed: Lift) -> Outcome {
+        let lift = wire::DraftLift { denial: typed.denial };
+        self.decide(What::Lift(lift), Lang::En, &typed.officers).await
+    }
+
+    pub async fn circle(&mut self, typed: Circle) -> Outcome {
+        let codes = |members: Vec<talanoa_proto::id::MemberCode>| {
+            members.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        match typed {
+            Circle::New { name, member, officers } => {
+                let circle = wire::DraftCircle { circle: String::new(), name, members: codes(member) };
+                self.decide(What::Circle(circle), Lang::En, &officers).await
+            }
+            Circle::Set { circle, member, officers } => {
+                let circle = wire::DraftCircle { circle, name: String::new(), members: codes(member) };
+                self.decide(What::Circle(circle), Lang::En, &officers).await
+            }
+            Circle::Leave { circle } => {
+                say(self.client.leave(wire::LeaveRequest { circle }).await?.into_inner(), true)
+            }
+        }
+    }
+
+    pub async fn application(&mut self, typed: Application) -> Outcome {
+        match typed {
+            Application::Add(typed) => self.add_application(typed).await,
+            Application::End { application } => {
+                let request = wire::EndApplicationRequest { application };
+                say(self.client.end_application(request).await?.into_inner(), true)
+            }
+        }
+    }
+
+    async fn add_application(&mut self, typed: AddApplication) -> Outcome {
+        let key = match (&typed.public_key, &typed.key_out) {
+            (Some(hex), _) => hex::decode(hex).context("--public-key is not hex")?,
+            (None, Some(path)) => {
+                let key = keys::generate()?;
+                keys::save(path, &key)?;
+                key.verifying_key().to_bytes().to_vec()
+            }
+            (None, None) => return Err(Failure::Usage("--key-out or --public-key is needed".into())),
+        };
+        let application = wire::DraftApplication {
+            name: typed.name,
+            key: key.into(),
+            origins: typed.origin.iter().map(ToString::to_string).collect(),
+            datasets: typed.dataset,
+            list_only: typed.list_only,
+            purposes: typed.purpose,
+            not_after: typed.until,
+        };
+        self.decide(What::Application(application), Lang::En, &typed.officers).await
+    }
+
+    pub async fn confirm_clock(&mut self) -> Outcome {
+        say(self.client.confirm_clock(wire::ConfirmClockRequest {}).await?.into_inner(), false)
+    }
+
+    pub async fn submit(&mut self, file: &Path) -> Outcome {
+        let draft = DraftFile::read(file)?;
+        self.submit_signed(&draft.envelope, draft.terms).await
+    }
+
+    /// Draft, page, signatures, submission; or a draft for officers elsewhere.
+    async fn decide(&mut self, what: What, lang: Lang, officers: &Officers) -> Outcome {
+        let request = wire::DraftRequest { what: Some(what), lang: lang.code().to_owned() };
+        let draft = self.client.draft_consent(request).await?.into_inner();
+        let envelope = Envelope::parse(&draft.envelope).context("draft")?;
+        eprintln!("{}", draft.summary);
+        if let Some(path) = &officers.draft {
+            DraftFile { page: draft.summary, envelope, terms: draft.terms }.create(path)?;
+            let needed = draft.threshold;
+            eprintln!(
+                "not signed ({needed} needed): talanoa sign {0} --key FILE, then talanoa submit {0}",
+                path.display()
+            );
+            return Ok(());
+        }
+        let own = [self.dir.join("keys/consent.key")];
+        let paths = if officers.key.is_empty() { &own[..] } else { &officers.key };
+        let mut signed = envelope;
+        for path in paths {
+            signed.add_signature(&keys::load(path).context("the consent key is needed: --key FILE")?);
+        }
+        self.submit_signed(&signed, draft.terms).await
+    }
+
+    async fn submit_signed(&mut self, envelope: &Envelope, terms: String) -> Outcome {
+        let request = wire::SubmitRequest { envelope: envelope.to_bytes(), terms };
+        say(self.client.submit(request).await?.into_inner(), true)
+    }
+
+    /// Journaled by the node first, then written into the public identity: in between, the card is a little old.
+    pub async fn delegate(&mut self, typed: Delegate) -> Outcome {
+        let mut home = Home::open(&self.dir)?;
+        let key = keys::generate()?;
+        let role = match typed.role {
+            consent_args::Role::Consent => Role::Consent,
+            consent_args::Role::Node => Role::Node,
+        };
+        let (public, now) = (PublicKey::from(key.verifying_key()), SystemClock::new().now());
+        let delegation =
+            Delegation::new(role, public, now, typed.until).with_threshold(typed.threshold as usize);
+        let identity = &home.card.identity;
+        let mut envelope =
+            Envelope::unsigned(&IdentityEvent::next(identity, IdentityBody::Delegate(delegation)));
+        let own = [self.dir.join("keys/root.key")];
+        for path in if typed.root.is_empty() { &own[..] } else { &typed.root } {
+            envelope.add_signature(&keys::load(path).context("the root key is needed: --root FILE")?);
+        }
+        keys::save(&typed.key_out, &key)?;
+        self.submit_signed(&envelope, String::new()).await?;
+        home.extend_identity(&envelope)?;
+        eprintln!("secret key in {}; send the new card to the others: talanoa card", typed.key_out.display());
+        Ok(())
+    }
+
+    pub async fn list(&mut self, what: &str, typed: Listing) -> Outcome {
+        self.list_between(what, typed, None, None).await
+    }
+}
