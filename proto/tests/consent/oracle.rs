@@ -10,13 +10,12 @@ use talanoa_proto::{
     application::Application,
     circle::{Circle, LeaveCircle},
     consent::{Refusal, Request},
-    grant::{Action, Denial, Grant, LiftDenial, Revocation},
+    grant::{Action, Denial, Grant, LiftDenial, Revocation, Scope},
     id::{MemberId, ObjectId},
 };
 
 use steps::{
-    beginning, covers_release, denied, gives, grants_to, in_scope, names, revoked, seen_to_end,
-    superseded_at, the_one,
+    beginning, covers_release, denied, gives, grants_to, in_scope, names, revoked, seen_to_end, superseded_at,
 };
 
 /// What a node hears, each with its own id where it has one that matters.
@@ -78,6 +77,30 @@ pub fn verdict(world: &[Event], request: &Request<'_>, now: u64) -> OracleVerdic
         return No(Refusal::Action);
     }
     the_one(world, &left)
+}
+
+/// Step 10.
+fn the_one(world: &[Event], left: &[(ObjectId, &Grant)]) -> OracleVerdict {
+    let mut best = left[0];
+    for (id, grant) in left {
+        let (rank, best_rank) = (generality(&grant.scope), generality(&best.1.scope));
+        if rank < best_rank || (rank == best_rank && *id < best.0) {
+            best = (*id, grant);
+        }
+    }
+    let (grant, Grant { not_after, .. }) = best;
+    match superseded_at(world, grant) {
+        Some(moment) if moment < *not_after => Yes { grant, until: moment },
+        _ => Yes { grant, until: *not_after },
+    }
+}
+
+fn generality(scope: &Scope) -> u8 {
+    match scope {
+        Scope::Datasets(_) => 1,
+        Scope::Themes(_) => 2,
+        Scope::All => 3,
+    }
 }
 
 /// Under "Relay": both are permitted by the same steps, the reader to LIST or READ, the relay to carry

@@ -7,7 +7,7 @@ use talanoa_proto::{
     release::Sensitivity,
 };
 
-use super::{Event, OracleVerdict, OracleVerdict::Yes, circles::is_of};
+use super::{Event, circles::is_of};
 
 /// Step 1; without a dataset: whether the member is turned away altogether.
 pub fn denied(world: &[Event], reader: MemberId, dataset: Option<&DatasetId>, now: u64) -> bool {
@@ -156,28 +156,4 @@ pub fn names(purposes: &[String], asked: &str) -> bool {
 /// Step 9.
 pub fn gives(actions: &[Action], asked: Action) -> bool {
     actions.contains(&asked) || (asked == Action::List && actions.contains(&Action::Read))
-}
-
-/// Step 10.
-pub fn the_one(world: &[Event], left: &[(ObjectId, &Grant)]) -> OracleVerdict {
-    let mut best = left[0];
-    for (id, grant) in left {
-        let (rank, best_rank) = (generality(&grant.scope), generality(&best.1.scope));
-        if rank < best_rank || (rank == best_rank && *id < best.0) {
-            best = (*id, grant);
-        }
-    }
-    let (grant, Grant { not_after, .. }) = best;
-    match superseded_at(world, grant) {
-        Some(moment) if moment < *not_after => Yes { grant, until: moment },
-        _ => Yes { grant, until: *not_after },
-    }
-}
-
-fn generality(scope: &Scope) -> u8 {
-    match scope {
-        Scope::Datasets(_) => 1,
-        Scope::Themes(_) => 2,
-        Scope::All => 3,
-    }
 }
