@@ -100,8 +100,11 @@ pub fn may(request: &Request<'_>, state: &ConsentState, now: u64) -> Verdict {
 }
 
 /// Whether `relay` may hand a release to the reader who asks: both hold their own grant of the origin, the
-/// reader to do what it asks, the relay to carry. Class sensitive is never carried.
+/// reader to list or read, the relay to carry. Class sensitive is never carried.
 pub fn may_relay(request: &Request<'_>, relay: MemberId, state: &ConsentState, now: u64) -> Verdict {
+    if !matches!(request.action, Action::List | Action::Read) {
+        return Verdict::No(Refusal::Action);
+    }
     let carry = Request { reader: relay, action: Action::Relay, ..request.clone() };
     match (may(request, state, now), may(&carry, state, now)) {
         (Verdict::Yes { grant, until }, Verdict::Yes { until: carried, .. }) => {
