@@ -52,6 +52,7 @@ struct Peer {
     cursor: Cursor,
     releases: BTreeMap<Commitment, (Proven, Release)>,
     grants: BTreeMap<ObjectId, Proven>,
+    terms: BTreeMap<[u8; 32], String>,
     chain: Vec<Bytes>,
     /// Length of the whole records in `feed`: what follows is a torn tail.
     feed_bytes: u64,
@@ -97,6 +98,7 @@ impl Directory {
             cursor: Cursor { epoch: 1, step: 0, after: 0 },
             releases: BTreeMap::new(),
             grants: BTreeMap::new(),
+            terms: BTreeMap::new(),
             chain: card.chain.iter().map(|e| e.to_bytes()).collect(),
             feed_bytes: 0,
         };
@@ -157,6 +159,7 @@ impl Directory {
             charter: provenance::Blob(self.charter.to_bytes().into()),
             identity: peer.chain.iter().map(|e| provenance::Blob(e.clone())).collect(),
             release: proven.clone(),
+            terms: peer.terms_of(release),
             grant: grant.cloned(),
             files: release.distributions.iter().map(file).collect(),
         })
@@ -190,6 +193,11 @@ impl Peer {
         Ok(())
     }
 
+    fn terms_of(&self, release: &Release) -> Option<String> {
+        let grant = self.trusted.consent().get(&self.trusted.grant_for(release)?)?;
+        self.terms.get(&grant.obligations.terms_sha256?).cloned()
+    }
+
     fn remember(&mut self, entry: &VerifiedEntry, note: &[u8]) {
         let proven = Proven::new(entry.index(), entry.salt(), entry.envelope(), entry.inclusion(), note);
         match entry.declared() {
@@ -198,6 +206,9 @@ impl Peer {
             }
             Declared::Grant(id, _) => {
                 self.grants.insert(*id, proven);
+            }
+            Declared::Terms(terms) => {
+                self.terms.insert(terms.hash(), terms.text.clone());
             }
             Declared::Identity(event) if event.seq as usize == self.chain.len() => {
                 self.chain.push(entry.envelope().clone());

@@ -23,6 +23,9 @@ pub struct Provenance {
     pub release: Proven,
     /// Absent for a release of one's own.
     pub grant: Option<Proven>,
+    /// The text that the grant asks its reader to accept, if it names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<String>,
     pub files: Vec<File>,
 }
 

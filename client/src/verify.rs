@@ -68,6 +68,8 @@ pub enum VerifyError {
     Kind(&'static str),
     #[error("the grant in {FILE_NAME} does not cover this release")]
     Grant,
+    #[error("the terms in {FILE_NAME} are missing, or not those that the grant names")]
+    Terms,
     #[error("wrong {what}: pinned {pinned}, found {found}")]
     Pin { what: &'static str, pinned: String, found: String },
     #[error("{0}: this file is not part of the release; move it out of the folder")]
@@ -95,7 +97,7 @@ pub fn verify(dir: &Path, pins: Pins) -> Result<Verified, VerifyError> {
     let Declared::Release(release) = entry.declared() else { return Err(VerifyError::Kind("release")) };
     let grant = match &provenance.grant {
         None => None,
-        Some(p) => Some(check_grant(&proven(p)?, release, &charter)?),
+        Some(p) => Some(check_grant(&proven(p)?, release, &charter, provenance.terms.as_deref())?),
     };
     check_files(dir, release)?;
     Ok(Verified {
@@ -154,6 +156,7 @@ fn check_grant(
     entry: &VerifiedEntry,
     release: &Release,
     charter: &CharterFile,
+    terms: Option<&str>,
 ) -> Result<(ObjectId, String), VerifyError> {
     let Declared::Grant(id, grant) = entry.declared() else { return Err(VerifyError::Kind("grant")) };
     let grant: &Grant = grant;
@@ -163,9 +166,14 @@ fn check_grant(
     if !covers {
         return Err(VerifyError::Grant);
     }
+    let hash = terms.map(|text| Sha256::digest(text).into());
+    if grant.obligations.terms_sha256 != hash {
+        return Err(VerifyError::Terms);
+    }
     let grantee = match &grant.grantee {
         Grantee::Member(id) => charter.charter.member(id).map(|m| m.code.to_string()),
-        Grantee::Circle(_) | Grantee::AllMembers => None,
+        Grantee::Circle(circle) => Some(format!("circle {}", circle.short())),
+        Grantee::AllMembers => Some("all members".to_owned()),
     };
     Ok((*id, grantee.ok_or(VerifyError::Grant)?))
 }

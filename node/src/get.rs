@@ -10,9 +10,10 @@ use talanoa_client::{
 };
 use talanoa_proto::{
     Code,
+    entry::Declared,
     envelope::Envelope,
     grant::Action,
-    id::{Commitment, MemberId, ReleaseRef},
+    id::{Commitment, MemberId, ObjectId, ReleaseRef},
     release::Release,
 };
 
@@ -59,7 +60,7 @@ fn own(node: &Node, reference: &ReleaseRef) -> Result<Gotten, Problem> {
         Proven::new(index, &held.record.salt, &held.record.envelope, &inclusion, checkpoint.note_bytes());
     Ok(Gotten {
         commitment: held.commitment,
-        provenance: gather(node, node.me, &release, proven, None)?,
+        provenance: gather(node, node.me, &release, proven, None, None)?,
         release,
     })
 }
@@ -96,13 +97,28 @@ async fn foreign(node: &Arc<Node>, member: MemberId, reference: &ReleaseRef) -> 
         inclusion: record.inclusion.iter().cloned().map(Blob).collect(),
         checkpoint: Blob(record.note.clone()),
     };
+    let terms = grant.and_then(|id| terms_of(node, member, &id));
     let grant_index =
         grant.and_then(|g| node.store.view().peers.get(&member)?.grant_entries.get(&g).copied());
     let grant = grant_index
         .and_then(|index| node.store.foreign_entry(&member, index))
         .map(|held| proven(&held.record));
-    let provenance = gather(node, member, &release, proven(&held.record), grant)?;
+    let provenance = gather(node, member, &release, proven(&held.record), grant, terms)?;
     Ok(Gotten { commitment, release, provenance })
+}
+
+/// The text that a grant given to us asks for.
+fn terms_of(node: &Node, member: MemberId, grant: &ObjectId) -> Option<String> {
+    let index = {
+        let view = node.store.view();
+        let peer = view.peers.get(&member)?;
+        let hash = peer.trusted.consent().get(grant)?.obligations.terms_sha256?;
+        *peer.terms.get(&hash)?
+    };
+    match node.store.foreign_entry(&member, index)?.declared {
+        Declared::Terms(terms) => Some(terms.text),
+        _ => None,
+    }
 }
 
 /// Told from our own ledger: the publisher's answer would be the same for every cause.
@@ -132,9 +148,9 @@ async fn fetch_now(node: &Arc<Node>, member: MemberId, wanted: Wanted) -> Result
         Problem::new(Code::PeerUnreachable, "no address of the publisher is known")
             .advise("talanoa peers set")
     };
-    let target = peers::target_of(node, member).ok_or_else(missing)?;
+    let (target, dialled) = peers::source_of(node, member).ok_or_else(missing)?;
     let mut session = Session::dial(&target.address, &node.key, &target.keys).await?;
-    session.hello(hello::request(node, Some(member))).await?;
+    session.hello(hello::request(node, Some(dialled))).await?;
     let keeper = NodeKeeper::new(Arc::clone(node));
     fetch_release(&mut session, &target, &keeper, &wanted).await?;
     Ok(())
@@ -146,6 +162,7 @@ fn gather(
     release: &Release,
     proven: Proven,
     grant: Option<Proven>,
+    terms: Option<String>,
 ) -> Result<Provenance, Problem> {
     let view = node.store.view();
     let charter = view.charter.as_ref().ok_or_else(Problem::not_ready)?;
@@ -162,6 +179,7 @@ fn gather(
         identity: member.chain.iter().map(Envelope::to_bytes).map(Blob).collect(),
         release: proven,
         grant,
+        terms,
         files: release.distributions.iter().map(file).collect(),
     })
 }

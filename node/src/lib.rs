@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod app;
+pub mod applications;
 pub mod chunks;
 pub mod cli;
 pub mod clock;

@@ -9,14 +9,13 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use talanoa_client::{PeerError, session::Session};
 use talanoa_proto::{
-    Code,
+    Code, consent,
     entry::Declared,
     envelope::Envelope,
-    grant::{PurgeException, PurgeReceipt},
+    grant::{Action, PurgeException, PurgeReceipt},
     id::{Commitment, MemberId, ObjectId},
-    limits, merkle, wire,
+    limits, wire,
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -221,7 +220,7 @@ async fn deliver_all(node: &Node, waits: &mut BTreeMap<MemberId, Wait>) {
         if waits.get(&member).is_some_and(|w| Instant::now() < w.until) {
             continue;
         }
-        match deliver(node, member, index).await {
+        match peers::deliver::entry(node, member, index).await {
             Ok(()) => {
                 waits.remove(&member);
                 let delivered = ReceiptDelivered { index, at: node.now() };
@@ -237,56 +236,15 @@ async fn deliver_all(node: &Node, waits: &mut BTreeMap<MemberId, Wait>) {
     }
 }
 
-async fn deliver(node: &Node, member: MemberId, index: u64) -> Result<(), PeerError> {
-    let target =
-        peers::target_of(node, member).ok_or(PeerError::Protocol("no address of the origin is known"))?;
-    let held = node.store.own_entry(index).ok_or(PeerError::Protocol("the receipt cannot be read"))?;
-    let checkpoint = node.store.checkpoint();
-    let io = |e| PeerError::Keep(talanoa_client::KeepError::Io(e));
-    let inclusion = node.store.inclusion(index, checkpoint.checkpoint().size).map_err(io)?;
-    let mut session = Session::dial(&target.address, &node.key, &target.keys).await?;
-    session.hello(peers::hello::request(node, Some(member))).await?;
-    let request = wire::DeliverRequest {
-        head: Some(wire::Head {
-            checkpoint: Bytes::copy_from_slice(checkpoint.note_bytes()),
-            from_size: 0,
-            consistency: Vec::new(),
-        }),
-        entry: Some(wire::Entry {
-            index,
-            salt: held.record.salt,
-            envelope: held.record.envelope,
-            inclusion: inclusion.iter().map(|h: &merkle::Hash| Bytes::copy_from_slice(h)).collect(),
-        }),
-    };
-    session.deliver(request).await
-}
-
 /// The origin's side: a receipt is taken when it is signed, journaled, and about what we ordered.
-pub async fn take(node: &Node, caller: MemberId, request: wire::DeliverRequest) -> Result<(), Status> {
+pub async fn take(
+    node: &Node,
+    caller: MemberId,
+    receipt: &PurgeReceipt,
+    request: wire::DeliverRequest,
+) -> Result<(), Status> {
     let bad = |what: &str| Status::from(Problem::new(Code::ReceiptInvalid, what));
     let (head, entry) = request.head.zip(request.entry).ok_or_else(|| bad("head or entry is missing"))?;
-    // A state of its own: the holder's journal need not be one that we follow.
-    let (mut trusted, federation) = {
-        let view = node.store.view();
-        let peer = view.peers.get(&caller).ok_or_else(Problem::not_found)?;
-        (peer.trusted.clone(), view.federation())
-    };
-    let from_start = talanoa_proto::trusted::TrustedPeer::new(
-        node.me,
-        federation.ok_or_else(Problem::not_ready)?,
-        crate::store::state::EPOCH,
-        trusted.identity().clone(),
-    );
-    let refuse = |e: talanoa_proto::trusted::EntryError| Status::from(Problem::new(e.code(), e.to_string()));
-    if trusted.advance(&head).is_err() {
-        trusted = from_start;
-        trusted.advance(&head).map_err(refuse)?;
-    }
-    let verified = trusted.verify(&entry).map_err(refuse)?;
-    let Declared::PurgeReceipt(_, receipt) = verified.declared() else {
-        return Err(bad("not a purge receipt"));
-    };
     check_receipt(node, caller, receipt).map_err(bad)?;
     let id = Envelope::parse(&entry.envelope).map_err(Problem::from)?.id();
     let known = node.store.view().orders.get(&receipt.revocation).is_some_and(|order| {
@@ -327,7 +285,7 @@ fn check_receipt(node: &Node, caller: MemberId, receipt: &PurgeReceipt) -> Resul
         return Err("the receipt names a release that was never published here");
     }
     for (commitment, _) in receipt.releases.iter().filter(|(_, bytes)| *bytes > 0) {
-        if !node.store.index().has_access(commitment, &caller) {
+        if !node.store.index().has_access(commitment, &caller) && !may_have_been_carried(node, commitment) {
             return Err("the receipt names files that were never delivered to this member");
         }
     }
@@ -336,6 +294,17 @@ fn check_receipt(node: &Node, caller: MemberId, receipt: &PurgeReceipt) -> Resul
         return Err("the receipt leaves out a release that was delivered under the revoked grant");
     }
     Ok(())
+}
+
+/// Whether some member could bring it to others for us: then a holder has files that we did not deliver.
+fn may_have_been_carried(node: &Node, commitment: &Commitment) -> bool {
+    let Some(held) = node.store.own_release(commitment) else { return false };
+    let Some(release) = held.release() else { return false };
+    let view = node.store.view();
+    let mut relays = view.consent.grants().filter(|(_, g)| g.actions.contains(&Action::Relay));
+    relays.any(|(_, g)| {
+        consent::covers(&g.scope, &release.dataset, &release.description.themes, release.sensitivity)
+    })
 }
 
 fn order_grants(receipt: &PurgeReceipt) -> Vec<Bytes> {

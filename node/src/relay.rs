@@ -66,15 +66,15 @@ pub struct Carried {
 /// Everything of it that the reader may see now and was not sent on this connection. Each entry comes under
 /// the origin's own head, so that the reader needs no trust in us.
 pub fn next_items(node: &Node, carried: &Carried, sent: &mut BTreeSet<u64>) -> Vec<FeedItem> {
+    let indexes: Vec<u64> = node.store.index().foreign_entries(&carried.origin).collect();
+    let unsent = indexes.into_iter().filter(|index| !sent.contains(index));
+    let held = unsent.filter_map(|index| node.store.foreign_entry(&carried.origin, index));
+    let mut shown: Vec<Held<ForeignEntry>> = held.filter(|held| sees(node, carried, held)).collect();
+    // A release that is older than the grant comes after it all the same: the reader holds each against one.
+    shown.sort_by_key(|held| (held.release().is_some(), held.index));
     let mut items = Vec::new();
-    for index in candidates(node, carried.origin) {
-        if sent.contains(&index) {
-            continue;
-        }
-        let Some(held) = node.store.foreign_entry(&carried.origin, index) else { continue };
-        if !sees(node, carried, &held) {
-            continue;
-        }
+    for held in shown {
+        let index = held.index;
         sent.insert(index);
         let head = wire::Head { checkpoint: held.record.note.clone(), from_size: 0, consistency: Vec::new() };
         items.push(FeedItem { item: Some(Item::Head(head)) });
@@ -86,11 +86,6 @@ pub fn next_items(node: &Node, carried: &Carried, sent: &mut BTreeSet<u64>) -> V
         items.push(FeedItem { item: Some(Item::StepDone(done)) });
     }
     items
-}
-
-/// Indexes of the origin's journal, ascending: a grant comes before what it covers.
-fn candidates(node: &Node, origin: MemberId) -> Vec<u64> {
-    node.store.index().foreign_entries(&origin).collect()
 }
 
 fn sees(node: &Node, carried: &Carried, held: &Held<ForeignEntry>) -> bool {

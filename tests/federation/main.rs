@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "in a scenario a failed step is the failure")]
 
 mod admission;
+mod applications;
 mod bad_input;
 mod bit_rot;
+mod clocks;
 mod comforts;
+mod consent;
 mod crash;
 mod cursor;
 mod feed_work;
@@ -13,6 +16,7 @@ mod histories;
 mod house_rules;
 mod library;
 mod purge;
+mod relay;
 mod rollback;
 mod story;
 mod tamper;

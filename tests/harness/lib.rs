@@ -96,6 +96,8 @@ pub struct Member {
     last_log: String,
     /// Segments of the ledger end after so many bytes; `None`: as usual.
     pub segment_bytes: Option<u64>,
+    /// How wrong this machine's clock is.
+    pub clock_offset_seconds: i64,
 }
 
 struct Process {
@@ -127,8 +129,8 @@ impl Member {
 
     /// A member whose directory is there already.
     pub fn at(code: &str, dir: PathBuf, port: u16) -> Self {
-        let (process, last_log, segment_bytes) = (None, String::new(), None);
-        Self { code: code.to_owned(), dir, port, process, last_log, segment_bytes }
+        let (process, last_log, segment_bytes, clock_offset_seconds) = (None, String::new(), None, 0);
+        Self { code: code.to_owned(), dir, port, process, last_log, segment_bytes, clock_offset_seconds }
     }
 
     pub fn talanoa(&self, words: &[&str]) -> Done {
@@ -143,6 +145,7 @@ impl Member {
         if let Some(fault) = fault {
             command.env("TALANOA_FAULT", fault);
         }
+        command.env("TALANOA_CLOCK_OFFSET_SECONDS", self.clock_offset_seconds.to_string());
         if let Some(bytes) = self.segment_bytes {
             command.env("TALANOA_SEGMENT_BYTES", bytes.to_string());
         }
@@ -246,6 +249,12 @@ impl Member {
 
     pub fn grant(&self, to: &str, dataset: &str) -> String {
         self.talanoa(&["grant", "--to", to, "--dataset", dataset, "--until", &next_year()]).id()
+    }
+
+    /// A command whose first word of output is an id, for example of a grant.
+    #[track_caller]
+    pub fn decide(&self, line: &str) -> String {
+        self.talanoa(&line.split(' ').collect::<Vec<_>>()).id()
     }
 
     /// Stops the node and lets the judge read every file it leaves.

@@ -102,10 +102,21 @@ pub struct LoadReader {
 impl LoadReader {
     /// `charter`: the file that both adopted; `me`: a directory whose node key is used and that does not run.
     pub async fn connect(charter: &Path, me: &Home, publisher: &Home, address: &str) -> anyhow::Result<Self> {
+        Self::connect_as(charter, &me.node_key()?, me.card.identity.id(), publisher, address).await
+    }
+
+    /// With a key of one's own, for example that of an application.
+    pub async fn connect_as(
+        charter: &Path,
+        key: &SigningKey,
+        me: MemberId,
+        publisher: &Home,
+        address: &str,
+    ) -> anyhow::Result<Self> {
         let charter = CharterFile::from_text(&std::fs::read_to_string(charter)?)?;
         let identity = publisher.card.identity.clone();
         let keys = identity.node_keys_at(now());
-        let mut session = Session::dial(address, &me.node_key()?, &keys).await?;
+        let mut session = Session::dial(address, key, &keys).await?;
         let federation_id = charter.federation().to_bytes();
         session.hello(HelloRequest { protocol: 1, federation_id, ..HelloRequest::default() }).await?;
         let request = FollowRequest {
@@ -115,7 +126,6 @@ impl LoadReader {
             ..FollowRequest::default()
         };
         let feed = session.follow(request).await?;
-        let me: MemberId = me.card.identity.id();
         let trusted = TrustedPeer::new(me, charter.federation(), 1, identity);
         Ok(Self { session, feed, trusted, seen: BTreeSet::new() })
     }

@@ -4,6 +4,7 @@ use std::{pin::Pin, sync::Arc};
 
 use talanoa_proto::{
     Code,
+    entry::Declared,
     id::{DatasetId, MemberId},
     limits,
     wire::{
@@ -19,10 +20,11 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     api::{accept::PeerInfo, places::Places},
+    applications,
     clock::Trust,
     feed::{self, Reader},
     node::Node,
-    peers::hello,
+    peers::{self, hello},
     problem::Problem,
     publish, purge,
     relay::{self, Carried},
@@ -298,7 +300,14 @@ impl Exchange for ExchangeService {
 
     async fn deliver(&self, request: Request<DeliverRequest>) -> Result<Response<DeliverResponse>, Status> {
         let caller = self.member(&request)?;
-        purge::take(&self.node, caller, request.into_inner()).await?;
+        let request = request.into_inner();
+        let entry = peers::deliver::verify(&self.node, caller, &request)?;
+        match entry.declared() {
+            Declared::PurgeReceipt(_, receipt) => {
+                purge::take(&self.node, caller, receipt, request).await?;
+            }
+            _ => applications::take(&self.node, caller, &entry, request).await?,
+        }
         Ok(Response::new(DeliverResponse {}))
     }
 }

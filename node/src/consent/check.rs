@@ -9,14 +9,18 @@ use talanoa_proto::{
 
 use crate::{problem::Problem, store::state::State};
 
+/// Asked before the shape is: a date that was mistyped deserves a sentence of its own.
+pub fn lasts(not_after: u64, effective_after: u64, now: u64) -> Result<(), Problem> {
+    if not_after > now.max(effective_after) {
+        return Ok(());
+    }
+    Err(Problem::bad_request("it would have ended before it begins: choose a later --until"))
+}
+
 pub fn grant(view: &State, grant: &Grant, now: u64) -> Result<(), Problem> {
     grantee(view, &grant.grantee)?;
     words(view, &grant.purposes, &grant.scope)?;
-    if grant.not_after <= now.max(grant.effective_after) {
-        return Err(Problem::bad_request(
-            "the grant would have ended before it begins: choose a later --until",
-        ));
-    }
+    lasts(grant.not_after, grant.effective_after, now)?;
     if let Some(earlier) = grant.supersedes
         && view.consent.get(&earlier).is_none()
     {
@@ -28,9 +32,7 @@ pub fn grant(view: &State, grant: &Grant, now: u64) -> Result<(), Problem> {
 /// The member's own rights are what other members gave: a key beyond them opens nothing, so it is not refused.
 pub fn application(view: &State, application: &Application, now: u64) -> Result<(), Problem> {
     words(view, &application.purposes, &application.scope)?;
-    if application.term.not_after <= now {
-        return Err(Problem::bad_request("the key would have ended already: choose a later --until"));
-    }
+    lasts(application.term.not_after, 0, now)?;
     let taken = |key| view.members.values().any(|m| m.identity.node_keys_at(now).contains(key));
     let known = view.applications.values().any(|a| a.key == application.key);
     if taken(&application.key) || known {

@@ -42,7 +42,8 @@ pub fn draft(node: &Node, request: wire::DraftRequest) -> Result<Draft, Problem>
 fn draft_grant(node: &Node, typed: wire::DraftGrant, lang: &str) -> Result<Draft, Problem> {
     let actions = typed.actions().map(grant::action).collect::<Result<Vec<_>, _>>();
     let actions = actions.map_err(|e| Problem::bad_request(e.to_string()))?;
-    let terms = Terms { origin: node.origin()?, text: typed.terms };
+    let origin = node.origin()?;
+    let terms = Terms { origin, text: typed.terms };
     let obligations = Obligations {
         retention_after_end_seconds: typed.retention_after_end_seconds,
         purge_within_seconds: typed.purge_within_seconds,
@@ -50,8 +51,9 @@ fn draft_grant(node: &Node, typed: wire::DraftGrant, lang: &str) -> Result<Draft
     };
     let view = node.store.view();
     let now = node.now();
+    check::lasts(typed.not_after, typed.effective_after, now)?;
     let grant = Grant {
-        origin: node.origin()?,
+        origin,
         grantee: find::grantee(&view, &typed.to)?,
         scope: scope(typed.datasets, typed.themes)?,
         from_number: typed.from_number.max(1),
@@ -101,15 +103,18 @@ fn draft_denial(node: &Node, typed: &wire::DraftDenial) -> Result<Draft, Problem
 }
 
 fn draft_lift(node: &Node, prefix: &str) -> Result<Draft, Problem> {
+    let origin = node.origin()?;
     let view = node.store.view();
     let id = find::denial(&view, prefix)?;
-    let lift = LiftDenial { origin: node.origin()?, denials: vec![id], declared_at: node.now() };
+    let lift = LiftDenial { origin, denials: vec![id], declared_at: node.now() };
     unsigned(&view, node, &lift, |_| {
         Ok(format!("Denial {} is lifted: grants that are in force count again.", id.short()))
     })
 }
 
 fn draft_circle(node: &Node, typed: &wire::DraftCircle) -> Result<Draft, Problem> {
+    let origin = node.origin()?;
+    let members = typed.members.iter().map(|code| node.member(code)).collect::<Result<Vec<_>, _>>()?;
     let view = node.store.view();
     let earlier = match typed.circle.as_str() {
         "" => None,
@@ -122,9 +127,8 @@ fn draft_circle(node: &Node, typed: &wire::DraftCircle) -> Result<Draft, Problem
     let stated = earlier.and_then(|id| circles.stated(&id));
     let name =
         if typed.name.is_empty() { stated.map(|(_, n)| n.to_owned()) } else { Some(typed.name.clone()) };
-    let members = typed.members.iter().map(|code| node.member(code)).collect::<Result<Vec<_>, _>>()?;
     let circle = Circle {
-        origin: node.origin()?,
+        origin,
         circle: earlier,
         seq: stated.map_or(0, |(seq, _)| seq + 1),
         name: name.ok_or_else(|| Problem::bad_request("a circle has a name"))?,
@@ -146,6 +150,7 @@ fn draft_application(node: &Node, typed: wire::DraftApplication) -> Result<Draft
     let key: [u8; 32] =
         typed.key.as_ref().try_into().map_err(|_| Problem::bad_request("a key has 32 bytes"))?;
     let origins = typed.origins.iter().map(|code| node.member(code)).collect::<Result<Vec<_>, _>>()?;
+    check::lasts(typed.not_after, 0, node.now())?;
     let action = if typed.list_only { Action::List } else { Action::Read };
     let application = Application {
         origin: node.origin()?,

@@ -110,7 +110,7 @@ fn terms_entry(
     if view.terms.contains_key(&hash) {
         return Ok(None);
     }
-    let terms = Terms { origin: node.origin()?, text };
+    let terms = Terms { origin: grant.origin, text };
     if terms.hash() != hash {
         return Err(Problem::bad_request("the terms are not the ones that the grant names")
             .advise("submit the draft file as `talanoa grant --draft` wrote it"));
@@ -177,6 +177,7 @@ pub async fn deny(
 /// This member is no longer of a circle.
 pub async fn leave(node: &Node, circle: &str) -> Result<ObjectId, Problem> {
     let leave = {
+        let origin = node.origin()?;
         let view = node.store.view();
         let id = find::circle(&view, circle)?;
         let circles = view.consent.circles();
@@ -184,7 +185,7 @@ pub async fn leave(node: &Node, circle: &str) -> Result<ObjectId, Problem> {
             return Err(Problem::bad_request("this member is not in that circle"));
         }
         let seq = circles.stated(&id).map_or(0, |(seq, _)| seq);
-        LeaveCircle { origin: node.origin()?, circle: id, seq, declared_at: node.now() }
+        LeaveCircle { origin, circle: id, seq, declared_at: node.now() }
     };
     narrow(node, &leave).await
 }

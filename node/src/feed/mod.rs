@@ -83,7 +83,7 @@ pub fn next_run(node: &Node, reader: &Reader, cursor: Cursor, known_size: &mut u
                 return with_head(node, run, known_size);
             }
             // Shown by more than one step, by a grant and by its beginning for example: once is enough.
-            if index >= size || !sent.insert(index) {
+            if index >= size || sent.contains(&index) {
                 continue;
             }
             node.feed_visited.fetch_add(1, Ordering::Relaxed);
@@ -93,6 +93,7 @@ pub fn next_run(node: &Node, reader: &Reader, cursor: Cursor, known_size: &mut u
             if opened_later || !sees(node, reader, &held) {
                 continue;
             }
+            sent.insert(index);
             bytes += held.record.envelope.len();
             let (salt, envelope) = (held.record.salt, held.record.envelope);
             let entry = wire::Entry { index, salt, envelope, inclusion: Vec::new() };
@@ -211,9 +212,9 @@ fn candidates(node: &Node, reader: &Reader, shows: &BTreeSet<Shows>) -> Vec<u64>
         match shown {
             Shows::Entry(index) => {
                 own.push(*index);
-                if let Some(id) = node.store.view().grant_at(*index) {
-                    open(&id, &mut own);
-                }
+                // Not inside the `if`: the view would be held while it is taken again.
+                let grant = node.store.view().grant_at(*index);
+                grant.iter().for_each(|id| open(id, &mut own));
             }
             Shows::Grant(id) => open(id, &mut own),
         }

@@ -49,15 +49,15 @@ pub fn check(layout: &Layout, state: &State, report: &mut Report) {
             }
             Ok(Record::ForeignEntry(entry)) => check_foreign(&entry, &judge, report),
             Ok(Record::ReceiptTaken(r)) => {
-                let (member, index, salt) = (r.member, r.index, r.salt);
-                let entry = ForeignEntry {
-                    member,
-                    index,
-                    salt,
-                    envelope: r.envelope,
-                    inclusion: r.inclusion,
-                    note: r.note,
-                };
+                let (member, index, salt, envelope) = (r.member, r.index, r.salt, r.envelope);
+                let (inclusion, note) = (r.inclusion, r.note);
+                let entry = ForeignEntry { member, index, salt, envelope, inclusion, note };
+                check_foreign(&entry, &judge, report);
+            }
+            Ok(Record::ApplicationTaken(r)) => {
+                let (member, index, salt, envelope) = (r.member, r.index, r.salt, r.envelope);
+                let (inclusion, note) = (r.inclusion, r.note);
+                let entry = ForeignEntry { member, index, salt, envelope, inclusion, note };
                 check_foreign(&entry, &judge, report);
             }
             _ => {}

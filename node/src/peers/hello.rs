@@ -31,10 +31,11 @@ const SOFTWARE: &str = concat!("talanoa/", env!("CARGO_PKG_VERSION"));
 
 /// `to`: whose newest checkpoint we show back to them.
 pub fn request(node: &Node, to: Option<MemberId>) -> HelloRequest {
-    let view = node.store.view();
+    // Taken once and let go: a view that is taken while another is held can wait for ever behind a writer.
+    let federation = node.store.view().federation();
     HelloRequest {
         protocol: PROTOCOL,
-        federation_id: view.federation().map(|f| f.to_bytes()).unwrap_or_default(),
+        federation_id: federation.map(|f| f.to_bytes()).unwrap_or_default(),
         checkpoint: Bytes::copy_from_slice(node.store.checkpoint().note_bytes()),
         your_checkpoint: held_checkpoint(node, to),
         identities: heads(node),

@@ -4,6 +4,7 @@
 //! memory, a shelf for files, and `Hello` in both directions.
 
 pub mod confirm;
+pub mod deliver;
 pub mod hello;
 pub mod keeper;
 
@@ -109,15 +110,25 @@ async fn follow_one(node: Arc<Node>, member: MemberId, plan: Plan, stop: Cancell
     node.link(member, |link| link.connected = false);
 }
 
+/// The member itself, whoever carries its releases to us.
 pub fn target_of(node: &Node, member: MemberId) -> Option<Target> {
     let plan = {
         let view = node.store.view();
-        // The member itself, whoever carries its releases to us.
         let follow = view.peers.get(&member)?.follow.clone().unwrap_or_default();
-        let follow = Follow { via: None, ..follow };
-        Plan { follow, address: view.address_of(&member)? }
+        Plan { follow: Follow { via: None, ..follow }, address: view.address_of(&member)? }
     };
     target(node, member, &plan)
+}
+
+/// Where its releases come from, and who that is.
+pub fn source_of(node: &Node, member: MemberId) -> Option<(Target, MemberId)> {
+    let (plan, dialled) = {
+        let view = node.store.view();
+        let follow = view.peers.get(&member)?.follow.clone().unwrap_or_default();
+        let dialled = follow.via.unwrap_or(member);
+        (Plan { follow, address: view.address_of(&dialled)? }, dialled)
+    };
+    Some((target(node, member, &plan)?, dialled))
 }
 
 fn target(node: &Node, member: MemberId, plan: &Plan) -> Option<Target> {

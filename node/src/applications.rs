@@ -1,0 +1,110 @@
+//! Keys of applications on their way: a member's node brings each, and each end, to the publishers that it
+//! names, until they acknowledge; a publisher takes it when it is signed and journaled (PROTOCOL.md section 8).
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use talanoa_proto::{entry::Declared, id::MemberId, trusted::VerifiedEntry, wire};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+
+use crate::{
+    node::Node,
+    peers::deliver,
+    problem::Problem,
+    store::{
+        Batch,
+        records::{ApplicationDelivered, ApplicationTaken},
+    },
+};
+
+const PAUSE_MAX: Duration = Duration::from_secs(300);
+
+/// Delivers what is owed, whenever the ledger says that something is, until `stop`.
+pub async fn run(node: Arc<Node>, stop: CancellationToken) {
+    let mut changed = node.store.watch();
+    let mut waits: BTreeMap<MemberId, (Duration, Instant)> = BTreeMap::new();
+    loop {
+        for (member, index) in owed(&node) {
+            if waits.get(&member).is_some_and(|(_, until)| Instant::now() < *until) {
+                continue;
+            }
+            match deliver::entry(&node, member, index).await {
+                Ok(()) => {
+                    waits.remove(&member);
+                    let delivered = ApplicationDelivered { member: member.to_bytes(), index };
+                    let _ = node.store.commit(Batch::of(delivered)).await;
+                }
+                Err(error) => {
+                    let before = waits.get(&member).map_or(Duration::from_millis(250), |(pause, _)| *pause);
+                    let pause = (before * 2).min(PAUSE_MAX);
+                    waits.insert(member, (pause, Instant::now() + pause));
+                    tracing::debug!(peer = %member.short(), %error, "application key not delivered yet");
+                }
+            }
+        }
+        let next =
+            waits.values().map(|(_, until)| *until).min().unwrap_or_else(|| Instant::now() + PAUSE_MAX);
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep_until(next) => {}
+            outcome = changed.changed() => if outcome.is_err() { return },
+        }
+    }
+}
+
+/// Publishers that a key of ours names, or that we follow where it names none, and that do not know of it yet.
+fn owed(node: &Node) -> Vec<(MemberId, u64)> {
+    let entries = node.store.view().application_entries.clone();
+    let mut owed = Vec::new();
+    for (index, known_to) in entries {
+        let Some(held) = node.store.own_entry(index) else { continue };
+        let view = node.store.view();
+        let named: Vec<MemberId> = match &held.declared {
+            Declared::Application(_, application) => application.origins.clone(),
+            Declared::EndApplication(end) => {
+                let ended = end.applications.iter().filter_map(|id| view.applications.get(id));
+                ended.flat_map(|a| a.origins.clone()).collect()
+            }
+            _ => continue,
+        };
+        let followed = view.peers.iter().filter(|(_, p)| p.follow.is_some()).map(|(m, _)| *m);
+        let publishers: Vec<MemberId> = if named.is_empty() { followed.collect() } else { named };
+        owed.extend(publishers.into_iter().filter(|m| !known_to.contains(m)).map(|m| (m, index)));
+    }
+    owed
+}
+
+/// The publisher's side.
+pub async fn take(
+    node: &Node,
+    caller: MemberId,
+    entry: &VerifiedEntry,
+    request: wire::DeliverRequest,
+) -> Result<(), Status> {
+    let known = {
+        let view = node.store.view();
+        match entry.declared() {
+            Declared::Application(id, _) => view.applications.contains_key(id),
+            Declared::EndApplication(end) => {
+                end.applications.iter().all(|id| view.ended_applications.contains(&(caller, *id)))
+            }
+            _ => return Err(Problem::bad_request("neither a receipt nor an application key").into()),
+        }
+    };
+    let (Some(head), Some(wire), false) = (request.head, request.entry, known) else { return Ok(()) };
+    let taken = ApplicationTaken {
+        member: caller.to_bytes(),
+        index: wire.index,
+        salt: wire.salt,
+        envelope: wire.envelope,
+        inclusion: wire.inclusion,
+        note: head.checkpoint,
+    };
+    let narrowing = matches!(entry.declared(), Declared::EndApplication(_));
+    let batch = Batch { narrowing, ..Batch::of(taken) };
+    node.store.commit(batch).await.map_err(Problem::from)?;
+    crate::consent::enforce(node);
+    tracing::info!(member = %caller.short(), kind = entry.declared().kind(), "application key taken");
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! Bringing an entry of our journal to another member, with its proof: receipts, and keys of applications.
+
+use bytes::Bytes;
+use talanoa_client::{PeerError, session::Session};
+use talanoa_proto::{
+    id::MemberId,
+    trusted::{EntryError, TrustedPeer, VerifiedEntry},
+    wire,
+};
+use tonic::Status;
+
+use super::{hello, target_of};
+use crate::{node::Node, problem::Problem, store::state::EPOCH};
+
+/// Returns after the member has acknowledged that it is durable there.
+pub async fn entry(node: &Node, member: MemberId, index: u64) -> Result<(), PeerError> {
+    let target = target_of(node, member).ok_or(PeerError::Protocol("no address of the member is known"))?;
+    let held = node.store.own_entry(index).ok_or(PeerError::Protocol("the entry cannot be read"))?;
+    let checkpoint = node.store.checkpoint();
+    let io = |e| PeerError::Keep(talanoa_client::KeepError::Io(e));
+    let inclusion = node.store.inclusion(index, checkpoint.checkpoint().size).map_err(io)?;
+    let mut session = Session::dial(&target.address, &node.key, &target.keys).await?;
+    session.hello(hello::request(node, Some(member))).await?;
+    let request = wire::DeliverRequest {
+        head: Some(wire::Head {
+            checkpoint: Bytes::copy_from_slice(checkpoint.note_bytes()),
+            from_size: 0,
+            consistency: Vec::new(),
+        }),
+        entry: Some(wire::Entry {
+            index,
+            salt: held.record.salt,
+            envelope: held.record.envelope,
+            inclusion: inclusion.iter().map(|h| Bytes::copy_from_slice(h)).collect(),
+        }),
+    };
+    session.deliver(request).await
+}
+
+/// The other side: what a caller brings is an entry of its own journal, proven by itself.
+pub fn verify(
+    node: &Node,
+    caller: MemberId,
+    request: &wire::DeliverRequest,
+) -> Result<VerifiedEntry, Status> {
+    let missing = || Status::from(Problem::bad_request("head or entry is missing"));
+    let (head, entry) = request.head.as_ref().zip(request.entry.as_ref()).ok_or_else(missing)?;
+    // A state of its own: the caller's journal need not be one that we follow.
+    let (mut trusted, federation) = {
+        let view = node.store.view();
+        let peer = view.peers.get(&caller).ok_or_else(Problem::not_found)?;
+        (peer.trusted.clone(), view.federation())
+    };
+    let federation = federation.ok_or_else(Problem::not_ready)?;
+    let from_start = TrustedPeer::new(node.me, federation, EPOCH, trusted.identity().clone());
+    let refuse = |e: EntryError| Status::from(Problem::new(e.code(), e.to_string()));
+    if trusted.advance(head).is_err() {
+        trusted = from_start;
+        trusted.advance(head).map_err(refuse)?;
+    }
+    trusted.verify(entry).map_err(refuse)
+}

@@ -1,0 +1,63 @@
+//! A release that reaches a member through another one, while its publisher is away.
+
+use talanoa_tests::{Member, federation, next_year, scan, table, wait_for};
+
+#[test]
+fn a_relay_carries_what_it_may_to_whom_it_may_and_stops() {
+    let root = tempfile::tempdir().unwrap();
+    let [mut fj, mut spc, mut vu, mut ws] = federation(root.path(), ["FJ", "SPC", "VU", "WS"]);
+    for member in [&mut fj, &mut spc, &mut vu, &mut ws] {
+        member.serve();
+    }
+    let file = root.path().join("a.csv");
+    let plaintext = table(&file, 400);
+    let until = next_year();
+    fj.publish(&file, "A").ok();
+    spc.talanoa(&["follow", "FJ"]).ok();
+    // Vanuatu may read; SPC may read and carry; Samoa has nothing.
+    fj.decide(&format!("grant --to SPC --dataset A --action read --action relay --until {until}"));
+    let to_vu = fj.decide(&format!("grant --to VU --dataset A --until {until}"));
+    spc.wait_until_held(&["FJ/A@1"]);
+    wait_for("SPC is shown Vanuatu's grant", || {
+        let rows = spc.list("grants");
+        rows.iter().any(|g| g["id"] == to_vu.as_str() && g["to"] == "VU").then_some(())
+    });
+
+    fj.stop();
+    for member in [&vu, &ws] {
+        member.talanoa(&["follow", "FJ", "--via", "SPC"]).ok();
+    }
+    vu.wait_until_held(&["FJ/A@1"]);
+    let out = root.path().join("out");
+    let out = out.to_str().unwrap();
+    vu.talanoa(&["get", "FJ/A@1", "--out", out]).ok();
+    vu.talanoa(&["verify", out]).ok();
+    wait_for("Samoa hears from SPC", || {
+        let rows = ws.list("peers");
+        rows.iter().any(|p| p["member"] == "FJ" && p["state"] == "up to date").then_some(())
+    });
+    assert!(ws.list("catalogue").is_empty(), "no grant of its own, not a name");
+    ws.talanoa(&["get", "FJ/A@1", "--out", out]).refused(1, "not available to you");
+    let carried = spc.list("audit");
+    assert!(carried.iter().any(|a| a["reader"] == "VU"), "{carried:?}");
+
+    // Fiji returns and takes back what it gave to both; SPC stops, and both say what they erased.
+    fj.serve();
+    fj.talanoa(&["revoke", &to_vu, "--purge"]).ok();
+    wait_for("Vanuatu's receipt reaches Fiji", || {
+        let rows = fj.list("receipts");
+        rows.iter().any(|r| r["direction"] == "received" && r["member"] == "VU").then_some(())
+    });
+    assert!(vu.held().is_empty());
+    assert!(scan(&vu.dir, &plaintext).is_empty());
+    assert_eq!(spc.held(), ["FJ/A@1"], "its own grant stands");
+    let relays =
+        fj.list("grants").iter().find(|g| g["to"] == "SPC").unwrap()["id"].as_str().unwrap().to_owned();
+    fj.talanoa(&["revoke", &relays, "--purge"]).ok();
+    wait_for("SPC's receipt", || {
+        let rows = fj.list("receipts");
+        rows.iter().any(|r| r["direction"] == "received" && r["member"] == "SPC").then_some(())
+    });
+    assert!(scan(&spc.dir, &plaintext).is_empty());
+    [fj, spc, vu, ws].iter_mut().for_each(Member::judge);
+}
