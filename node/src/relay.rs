@@ -21,21 +21,54 @@ use crate::{
     store::{
         Held,
         records::ForeignEntry,
+        signing::Signing,
         state::{EPOCH, State},
     },
 };
 
 /// Whether a reader may have something of `origin` from us now.
 pub fn may(node: &Node, origin: MemberId, request: &Request<'_>) -> Verdict {
-    let (view, now) = (node.store.view(), node.now());
-    let fresh_until = fresh_until(&view, origin);
-    if node.clock.trust() != Trust::Accepted || now >= fresh_until {
-        return Verdict::No(Refusal::Ended);
-    }
-    match consent_of(&view, origin).map(|consent| may_relay(request, node.me, &consent, now)) {
-        Some(Verdict::Yes { grant, until }) => Verdict::Yes { grant, until: until.min(fresh_until) },
-        Some(no) => no,
+    match Judge::of(node, origin) {
+        Some(judge) => judge.may(request),
         None => Verdict::No(Refusal::NoGrant),
+    }
+}
+
+/// One publisher's consent as it was heard here, at one moment.
+struct Judge {
+    relay: MemberId,
+    consent: ConsentState,
+    /// Nothing is carried after it.
+    fresh_until: u64,
+    now: u64,
+}
+
+impl Judge {
+    /// `None`: not a member that this node could carry for, or a moment at which it carries for nobody.
+    fn of(node: &Node, origin: MemberId) -> Option<Self> {
+        // A node whose directory may be an older copy does not know what was taken back since.
+        let settled = matches!(node.store.signing(), Signing::Confirmed | Signing::Unconfirmed);
+        if node.clock.trust() != Trust::Accepted || !settled {
+            return None;
+        }
+        let view = node.store.view();
+        if view.carrying_suspended {
+            return None;
+        }
+        let mut consent = view.peers.get(&origin)?.trusted.consent().clone();
+        // Circles come from the journals of their conveners.
+        consent.set_circles(view.consent.circles().clone());
+        Some(Self { relay: node.me, consent, fresh_until: fresh_until(&view, origin), now: node.now() })
+    }
+
+    fn may(&self, request: &Request<'_>) -> Verdict {
+        if self.now >= self.fresh_until {
+            return Verdict::No(Refusal::Ended);
+        }
+        match may_relay(request, self.relay, &self.consent, self.now) {
+            Verdict::Yes { grant, until } => Verdict::Yes { grant, until: until.min(self.fresh_until) },
+            no => no,
+        }
     }
 }
 
@@ -45,13 +78,6 @@ pub fn fresh_until(view: &State, origin: MemberId) -> u64 {
     let hours = if island { limits::RELAY_FRESH_ISLAND_HOURS_MAX } else { limits::RELAY_FRESH_HOURS_MAX };
     let heard = view.peers.get(&origin).map_or(0, |p| p.heard_at);
     heard.saturating_add(hours * 3600)
-}
-
-/// What the origin said of consent, with the circles that this node has heard of.
-fn consent_of(view: &State, origin: MemberId) -> Option<ConsentState> {
-    let mut consent = view.peers.get(&origin)?.trusted.consent().clone();
-    consent.set_circles(view.consent.circles().clone());
-    Some(consent)
 }
 
 /// What is carried of one publisher, for one reader.
@@ -66,10 +92,11 @@ pub struct Carried {
 /// Everything of it that the reader may see now and was not sent on this connection. Each entry comes under
 /// the origin's own head, so that the reader needs no trust in us.
 pub fn next_items(node: &Node, carried: &Carried, sent: &mut BTreeSet<u64>) -> Vec<FeedItem> {
+    let Some(judge) = Judge::of(node, carried.origin) else { return Vec::new() };
     let indexes: Vec<u64> = node.store.index().foreign_entries(&carried.origin).collect();
     let unsent = indexes.into_iter().filter(|index| !sent.contains(index));
     let held = unsent.filter_map(|index| node.store.foreign_entry(&carried.origin, index));
-    let mut shown: Vec<Held<ForeignEntry>> = held.filter(|held| sees(node, carried, held)).collect();
+    let mut shown: Vec<Held<ForeignEntry>> = held.filter(|held| sees(node, &judge, carried, held)).collect();
     // A release that is older than the grant comes after it all the same: the reader holds each against one.
     shown.sort_by_key(|held| (held.release().is_some(), held.index));
     let mut items = Vec::new();
@@ -88,11 +115,8 @@ pub fn next_items(node: &Node, carried: &Carried, sent: &mut BTreeSet<u64>) -> V
     items
 }
 
-fn sees(node: &Node, carried: &Carried, held: &Held<ForeignEntry>) -> bool {
-    let Carried { origin, reader, .. } = carried;
-    let view = node.store.view();
-    let Some(consent) = consent_of(&view, *origin) else { return false };
-    drop(view);
+fn sees(node: &Node, judge: &Judge, carried: &Carried, held: &Held<ForeignEntry>) -> bool {
+    let (Carried { reader, .. }, Judge { consent, .. }) = (carried, judge);
     let theirs = |id: &_| consent.get(id).is_some_and(|g| consent.reaches(&g.grantee, *reader));
     match &held.declared {
         Declared::Identity(_) | Declared::Endpoint(_) => true,
@@ -106,14 +130,14 @@ fn sees(node: &Node, carried: &Carried, held: &Held<ForeignEntry>) -> bool {
         Declared::Release(release) => {
             let selected = carried.datasets.is_empty() || carried.datasets.contains(&release.dataset);
             let request = Request::new(*reader, release, Action::List, &carried.purpose);
-            selected && matches!(may(node, *origin, &request), Verdict::Yes { .. })
+            selected && matches!(judge.may(&request), Verdict::Yes { .. })
         }
-        Declared::Withdrawal(withdrawal) => may_list(node, carried, &withdrawal.commitment),
+        Declared::Withdrawal(withdrawal) => may_list(node, judge, carried, &withdrawal.commitment),
         _ => false,
     }
 }
 
-fn may_list(node: &Node, carried: &Carried, release: &Commitment) -> bool {
+fn may_list(node: &Node, judge: &Judge, carried: &Carried, release: &Commitment) -> bool {
     let held = node.store.foreign_release(release);
-    held.is_some_and(|(origin, held)| origin == carried.origin && sees(node, carried, &held))
+    held.is_some_and(|(origin, held)| origin == carried.origin && sees(node, judge, carried, &held))
 }

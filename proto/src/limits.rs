@@ -104,6 +104,8 @@ pub const RUN_BYTES_MAX: usize = 256 * 1024;
 pub const RANGES_PER_FETCH_MAX: usize = 8 * 1024;
 /// Lost entries that one `Recover` names.
 pub const INDEXES_PER_RECOVER_MAX: usize = 1024;
+/// Milliseconds before which a `Fetch` is not refused: the time of a no tells nothing of its cause.
+pub const REFUSAL_MILLISECONDS_MIN: u64 = 5;
 /// Plain bytes per compressed byte; more is a bomb.
 pub const ZSTD_RATIO_MAX: usize = 20;
 /// Connections that have not shown a key yet, in all.

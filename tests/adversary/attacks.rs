@@ -19,7 +19,7 @@ use talanoa_client::session::Session;
 use talanoa_proto::wire;
 use tokio::{io::AsyncWriteExt, task::JoinSet, time::sleep};
 
-use crate::http2::{
+use talanoa_tests::http2::{
     CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, RST_STREAM, SETTINGS, Victim, call, claiming,
     frame, grpc, header_block,
 };

@@ -10,7 +10,6 @@
 #![allow(clippy::disallowed_types, reason = "what is measured here is time")]
 
 mod attacks;
-mod http2;
 
 use std::{
     sync::{
@@ -29,7 +28,7 @@ use talanoa_tests::{
 };
 
 use attacks::Attack;
-use http2::Victim;
+use talanoa_tests::http2::Victim;
 
 const DELIVERIES_MIN: usize = 20;
 const GROWTH_MIB_MAX: f64 = 64.0;

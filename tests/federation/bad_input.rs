@@ -73,7 +73,7 @@ fn what_cannot_be_published_is_refused_with_a_reason() {
     fj.talanoa(&["withdraw", "FJ/A@1", "--reason", "x"]).refused(1, "never published");
     fj.talanoa(&["get", "VU/A", "--out", "x"]).refused(1, "not a member");
     fj.talanoa(&["grant", "--to", "VU", "--dataset", "A", "--until", "2099-01-01"])
-        .refused(1, "not a member");
+        .refused(1, "neither a member");
     fj.talanoa(&["grant", "--to", "FJ", "--dataset", "A", "--until", "2099-01-01"]).refused(1, "oneself");
     fj.talanoa(&["revoke", "0123456789"]).refused(1, "grant.unknown");
     fj.talanoa(&["follow", "FJ"]).refused(1, "itself");
@@ -90,7 +90,7 @@ fn grants_that_cannot_be_enforced_are_not_given() {
         let base = ["grant", "--to", "SPC", "--dataset", "A"];
         fj.talanoa(&[&base, words].concat())
     };
-    grant(&["--until", "2001-01-01"]).refused(1, "does not follow not_before");
+    grant(&["--until", "2001-01-01"]).refused(1, "ended before it begins");
     grant(&["--until", "2099-01-01"]).refused(1, "at most 731 days");
     grant(&["--until", &talanoa_tests::next_year(), "--purpose", "marketing"]).refused(1, "known purposes");
     assert!(fj.list("grants").is_empty());

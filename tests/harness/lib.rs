@@ -3,6 +3,7 @@
 //! Every scenario ends with [`Member::judge`], which stops the node and lets `talanoa fsck` read every
 //! file. Waiting is for an event with a deadline far away, never for an amount of time.
 
+pub mod http2;
 pub mod load;
 
 use std::{
@@ -98,6 +99,8 @@ pub struct Member {
     pub segment_bytes: Option<u64>,
     /// How wrong this machine's clock is.
     pub clock_offset_seconds: i64,
+    /// Refuses at once: for the test that shows that its comparison can fail.
+    pub unguarded: bool,
 }
 
 struct Process {
@@ -129,8 +132,18 @@ impl Member {
 
     /// A member whose directory is there already.
     pub fn at(code: &str, dir: PathBuf, port: u16) -> Self {
-        let (process, last_log, segment_bytes, clock_offset_seconds) = (None, String::new(), None, 0);
-        Self { code: code.to_owned(), dir, port, process, last_log, segment_bytes, clock_offset_seconds }
+        let (process, last_log, segment_bytes) = (None, String::new(), None);
+        let (clock_offset_seconds, unguarded) = (0, false);
+        Self {
+            code: code.to_owned(),
+            dir,
+            port,
+            process,
+            last_log,
+            segment_bytes,
+            clock_offset_seconds,
+            unguarded,
+        }
     }
 
     pub fn talanoa(&self, words: &[&str]) -> Done {
@@ -146,6 +159,9 @@ impl Member {
             command.env("TALANOA_FAULT", fault);
         }
         command.env("TALANOA_CLOCK_OFFSET_SECONDS", self.clock_offset_seconds.to_string());
+        if self.unguarded {
+            command.env("TALANOA_UNGUARDED", "1");
+        }
         if let Some(bytes) = self.segment_bytes {
             command.env("TALANOA_SEGMENT_BYTES", bytes.to_string());
         }
@@ -306,6 +322,12 @@ pub fn next_year() -> String {
     let days =
         SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs() / 86_400;
     format!("{}-06-30", 1970 + days / 365 + 1)
+}
+
+/// So many days from now, as commands take it.
+pub fn day_after(days: u64) -> String {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    talanoa_node::clock::rfc3339(now + days * 86_400).chars().take(10).collect()
 }
 
 /// Asks again and again until something is there.

@@ -150,6 +150,11 @@ impl LoadReader {
         }
     }
 
+    /// For calls that an honest reader does not make.
+    pub fn session(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
     /// The first file of a release, every page and chunk checked.
     pub async fn fetch(&mut self, commitment: Commitment, release: &Release) -> Result<u64, PeerError> {
         let purpose = PURPOSE_DEFAULT.to_owned();

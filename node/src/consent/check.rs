@@ -41,7 +41,7 @@ pub fn application(view: &State, application: &Application, now: u64) -> Result<
     Ok(())
 }
 
-fn grantee(view: &State, grantee: &Grantee) -> Result<(), Problem> {
+pub fn grantee(view: &State, grantee: &Grantee) -> Result<(), Problem> {
     match grantee {
         Grantee::Member(to) if *to == view.me => {
             Err(Problem::bad_request("a grant to oneself: the node's own data needs no consent"))

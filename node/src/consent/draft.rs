@@ -51,10 +51,12 @@ fn draft_grant(node: &Node, typed: wire::DraftGrant, lang: &str) -> Result<Draft
     };
     let view = node.store.view();
     let now = node.now();
+    let grantee = find::grantee(&view, &typed.to)?;
+    check::grantee(&view, &grantee)?;
     check::lasts(typed.not_after, typed.effective_after, now)?;
     let grant = Grant {
         origin,
-        grantee: find::grantee(&view, &typed.to)?,
+        grantee,
         scope: scope(typed.datasets, typed.themes)?,
         from_number: typed.from_number.max(1),
         to_number: Some(typed.to_number).filter(|&n| n != 0),

@@ -26,7 +26,7 @@ use crate::store::{
     disk::{Disk, Reserve},
     index::{Changes, Index},
     ledger::{Ledger, LedgerError, Payload, Position, open::Visit},
-    records::{OwnEntry, Record},
+    records::{ApplicationTaken, ForeignEntry, OwnEntry, Record},
     sequencer::Sequencer,
     shelf::Shelf,
     signing::Signing,
@@ -96,13 +96,31 @@ impl Store {
         if let Some((segment, offset)) = opened.cut {
             tracing::warn!(segment, offset, "cut a torn tail that was never acknowledged");
         }
-        let Fold { mut state, tree, applier, unnamed, erasures, zeroed, rotten, consent_unknown } = fold;
+        let Fold {
+            mut state,
+            tree,
+            applier,
+            unnamed,
+            erasures,
+            zeroed,
+            rotten,
+            consent_unknown,
+            heard_unknown,
+        } = fold;
         if consent_unknown {
             tracing::error!(
                 "an entry that may take consent back cannot be read: nothing is given to anybody. Stop the node, run \
                  talanoa repair"
             );
             state.suspend_consent();
+        }
+        // What a purge erased, or was erasing, is known to have been a release.
+        if heard_unknown.iter().any(|at| !erasures.contains(at)) {
+            tracing::error!(
+                "an entry of another member cannot be read: until talanoa repair nothing is carried for others, no \
+                 circle has members here, and no application of others is let in"
+            );
+            state.suspend_heard();
         }
         // A record that is to be erased may be half way through it; any other is rot.
         for (record, at) in rotten.iter().filter(|(_, at)| !erasures.contains(at)) {
@@ -179,6 +197,8 @@ struct Fold<'a> {
     rotten: Vec<(u64, Position)>,
     /// An own entry that cannot be read may have been a revocation or a denial.
     consent_unknown: bool,
+    /// What cannot be read of others may have been a revocation, a leaving, or the end of a key.
+    heard_unknown: Vec<Position>,
 }
 
 impl<'a> Fold<'a> {
@@ -192,6 +212,7 @@ impl<'a> Fold<'a> {
             zeroed: BTreeSet::new(),
             rotten: Vec::new(),
             consent_unknown: false,
+            heard_unknown: Vec::new(),
         })
     }
 
@@ -200,11 +221,11 @@ impl<'a> Fold<'a> {
             Payload::Intact(payload) => payload,
             Payload::Zeroed => {
                 self.zeroed.insert(visit.at);
-                return self.damaged(visit.kind, &[]);
+                return self.damaged(visit.kind, visit.at, &[]);
             }
             Payload::Rotten(left) => {
                 self.rotten.push((visit.number, visit.at));
-                return self.damaged(visit.kind, left);
+                return self.damaged(visit.kind, visit.at, left);
             }
         };
         let record = Record::decode(visit.kind, payload).map_err(|e| LedgerError::Visitor(e.to_string()))?;
@@ -224,11 +245,16 @@ impl<'a> Fold<'a> {
     }
 
     /// An own entry that rotted still has its leaf in the tree file; the journal stays whole.
-    fn damaged(&mut self, kind: u8, left: &[u8]) -> Result<(), LedgerError> {
+    fn damaged(&mut self, kind: u8, at: Position, left: &[u8]) -> Result<(), LedgerError> {
+        // What still names itself a release took no consent back: rot does not write such words.
+        let release = Release::TYPE.as_bytes();
+        let may_narrow = !left.windows(release.len()).any(|w| w == release);
+        let heard: [Record; 2] = [ForeignEntry::default().into(), ApplicationTaken::default().into()];
+        if heard.iter().any(|r| r.kind() == kind) {
+            self.heard_unknown.extend(may_narrow.then_some(at));
+        }
         if kind == Record::OwnEntry(OwnEntry::default()).kind() {
-            // What still names itself a release took no consent back: rot does not write such words.
-            let release = Release::TYPE.as_bytes();
-            self.consent_unknown |= !left.windows(release.len()).any(|w| w == release);
+            self.consent_unknown |= may_narrow;
             self.tree.push(None)?;
             self.state.size += 1;
             self.state.step += 1;

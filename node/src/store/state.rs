@@ -9,6 +9,7 @@ use talanoa_proto::{
     application::Application,
     charter::{CharterFile, verify_endpoint},
     checkpoint::{Checkpoint, SignedNote},
+    circle::Circles,
     consent::ConsentState,
     entry::Declared,
     envelope::Envelope,
@@ -56,6 +57,8 @@ pub struct State {
     pub own_head_shown: Option<OwnHead>,
     /// A record that may take consent back cannot be read: no grant counts.
     pub consent_suspended: bool,
+    /// A record of what others said cannot be read: nothing is carried for them.
+    pub carrying_suspended: bool,
     /// Journal indexes of own revocations, denials and liftings: shown to relays.
     pub narrowings: Vec<u64>,
     /// Who received something under each own grant.
@@ -194,6 +197,7 @@ impl State {
             exports: BTreeMap::new(),
             own_head_shown: None,
             consent_suspended: false,
+            carrying_suspended: false,
             narrowings: Vec::new(),
             readers: BTreeMap::new(),
             terms: BTreeMap::new(),
@@ -266,6 +270,13 @@ impl State {
         let grants: Vec<ObjectId> = self.consent.grants().map(|(id, _)| *id).collect();
         grants.into_iter().for_each(|id| self.consent.end(id));
         self.consent_suspended = true;
+    }
+
+    /// What others narrowed may be unknown: nothing is given on the strength of what they said.
+    pub fn suspend_heard(&mut self) {
+        self.consent.set_circles(Circles::default());
+        self.applications.retain(|_, a| a.origin.member == self.me);
+        self.carrying_suspended = true;
     }
 
     /// Folds one record in. `declared` is the content of an own, foreign or received entry.

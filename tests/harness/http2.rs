@@ -136,3 +136,32 @@ pub fn grpc(compressed: bool, message: &[u8]) -> Vec<u8> {
     bytes.extend_from_slice(message);
     bytes
 }
+
+/// Everything that answers one call on a connection of its own, as it came: the frames of its stream, headers
+/// and trailers as they were compressed, one after the other.
+pub async fn answer(victim: &Victim, key: &SigningKey, method: &str, message: &[u8]) -> Option<Vec<u8>> {
+    let mut stream = victim.tls(key).await?;
+    victim.preface(&mut stream, &[]).await?;
+    let call = [
+        frame(HEADERS, END_HEADERS, 1, &call(method, &[])),
+        frame(DATA, END_STREAM, 1, &grpc(false, message)),
+    ];
+    stream.write_all(&call.concat()).await.ok()?;
+    stream.flush().await.ok()?;
+    let mut answer = Vec::new();
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await.ok()?;
+        let [a, b, c, kind, flags, stream_id @ ..] = head;
+        let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+        stream.read_exact(&mut payload).await.ok()?;
+        if u32::from_be_bytes(stream_id) != 1 {
+            continue; // settings, pings and windows of the connection
+        }
+        answer.extend_from_slice(&head);
+        answer.extend_from_slice(&payload);
+        if matches!(kind, HEADERS | DATA) && flags & END_STREAM != 0 || kind == RST_STREAM {
+            return Some(answer);
+        }
+    }
+}
