@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod exit;
+mod map;
 pub mod offline;
 mod progress;
 pub mod remote;
@@ -50,6 +51,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Card => offline::card(dir),
         Command::Charter(command) => charter(dir, command).await,
         Command::Serve(typed) => serve(dir, typed.log_format).await,
+        Command::Map { file, out } => tokio::task::block_in_place(|| map::map(&file, out.as_deref())),
         Command::Sign { file, key } => offline::sign(&file, &key),
         Command::Verify { folder, federation, member } => offline::verify(&folder, federation, member),
         Command::Fsck => offline::fsck(dir),

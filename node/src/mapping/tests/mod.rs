@@ -1,0 +1,5 @@
+use std::io::{self, Read};
+
+use super::*;
+
+mod corpus;
