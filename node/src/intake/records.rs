@@ -31,7 +31,7 @@ impl<R: Read> Records<R> {
     }
 
     pub fn next(&mut self, faults: &mut Faults) -> io::Result<Option<(u64, &ByteRecord)>> {
-        let is_more = self.reader.read_byte_record(&mut self.cells)?;
+        let is_more = self.reader.read_byte_record(&mut self.cells).map_err(unwrapped)?;
         let grammar = self.reader.get_mut();
         let Some(mark) = grammar.next_mark().filter(|_| is_more) else {
             if let Some(fault) = grammar.take_fault() {
@@ -56,5 +56,13 @@ impl<R: Read> Records<R> {
 
     pub fn is_empty(&self) -> bool {
         self.reader.get_ref().is_empty()
+    }
+}
+
+/// The error of the input itself, which its makers recognise, and not that of a reader around it.
+fn unwrapped(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
     }
 }

@@ -12,7 +12,9 @@ mod file;
 pub mod propose;
 mod read;
 mod rules;
+mod skip;
 mod sum;
+mod walk;
 
 pub use encoding::Encoding;
 pub use file::{Mapping, MappingError};

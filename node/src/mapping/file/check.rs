@@ -64,11 +64,9 @@ impl Check<'_> {
                 format!("{id} has area, which is its list of codes"),
             ));
         }
-        if let Source::Constant(_) = source {
-            if area.is_some() || !codes.is_empty() {
-                let message = format!("{id} is a constant: write its code as it shall be");
-                return Err(self.fault(at, "dimension.constant", message));
-            }
+        if matches!(source, Source::Constant(_)) && (area.is_some() || !codes.is_empty()) {
+            let message = format!("{id} is a constant: write its code as it shall be");
+            return Err(self.fault(at, "dimension.constant", message));
         }
         if codes.values().any(String::is_empty) {
             return Err(self.fault(at, "dimension.codes", format!("{id} has an empty code")));

@@ -3,9 +3,12 @@
 //! A proposal is a guess that a person reads: what is doubtful is said, and nothing is published from here.
 //! The file is read three times as a stream; memory is bounded by columns, never by rows.
 
+mod keys;
 mod profile;
 mod roles;
 mod sniff;
+mod spelling;
+mod wide;
 mod write;
 
 use std::io::{self, Read};

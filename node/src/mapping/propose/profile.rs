@@ -13,8 +13,9 @@ use crate::{
     intake::{Fault, Faults, IntakeError, Limits, Refused, cell, period, records::Records},
     mapping::{
         decimal::{self, Locale},
-        encoding::{Decoded, SkipLines},
+        encoding::Decoded,
         read::next,
+        skip::SkipLines,
     },
 };
 
@@ -113,6 +114,10 @@ impl Profile {
             let places = 0..self.columns.len();
             self.sample.push(places.map(|n| hashed(cells.get(n).unwrap_or_default())).collect());
         }
+    }
+
+    pub fn column(&self, place: usize) -> Option<&Column> {
+        self.columns.get(place)
     }
 
     /// The way of writing numbers that makes numbers of most columns, and then of most cells.

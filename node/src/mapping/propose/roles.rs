@@ -1,15 +1,15 @@
 //! Which column is what: areas, periods, values, what tells rows apart, and what only describes them.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
-use super::profile::{Column, Profile, is_year};
-use crate::{
-    intake::period,
-    mapping::{
-        areas::{self, Scheme},
-        decimal::Locale,
-        file::Pattern,
-    },
+use super::{
+    keys::Keys,
+    profile::{Column, Profile, is_year},
+    wide::wide,
+};
+use crate::mapping::{
+    areas::{self, Scheme},
+    decimal::Locale,
 };
 
 const AREA_HINTS: [&str; 14] = [
@@ -69,7 +69,7 @@ pub fn assign(profile: &Profile, locale: &Locale, file_name: &str) -> Roles {
         Some(PeriodRole::Wide(_, places)) => free.retain(|n| !places.contains(n)),
         _ => {}
     }
-    let numeric = |n: &usize| column(profile, *n).is_some_and(|c| c.is_numeric(locale));
+    let numeric = |n: &usize| profile.column(*n).is_some_and(|c| c.is_numeric(locale));
     let (mut numbers, texts): (Vec<usize>, Vec<usize>) = free.iter().copied().partition(numeric);
     let named_value = numbers.iter().copied().find(|n| is_named(profile, *n, &VALUE_NAMES));
     let mut keys = Keys::new(profile, &roles);
@@ -81,7 +81,7 @@ pub fn assign(profile: &Profile, locale: &Locale, file_name: &str) -> Roles {
     let last = numbers.last().copied();
     let codes = |n: &usize| {
         Some(*n) != named_value.or(last)
-            && column(profile, *n).is_some_and(|c| c.whole == c.filled && !c.is_open)
+            && profile.column(*n).is_some_and(|c| c.whole == c.filled && !c.is_open)
     };
     numbers.iter().copied().filter(codes).for_each(|n| keys.offer(n, false));
     (roles.sampled, roles.keys) = (profile.sample.len(), keys.different());
@@ -99,12 +99,8 @@ pub fn assign(profile: &Profile, locale: &Locale, file_name: &str) -> Roles {
     roles
 }
 
-fn column(profile: &Profile, place: usize) -> Option<&Column> {
-    profile.columns.get(place)
-}
-
 fn is_named(profile: &Profile, place: usize, names: &[&str]) -> bool {
-    column(profile, place).is_some_and(|c| names.contains(&c.name.to_lowercase().as_str()))
+    profile.column(place).is_some_and(|c| names.contains(&c.name.to_lowercase().as_str()))
 }
 
 /// Columns that a mapping can name, and that say something.
@@ -112,7 +108,7 @@ fn usable(profile: &Profile, left_out: &mut Vec<usize>) -> Vec<usize> {
     let mut names: BTreeMap<&str, u32> = BTreeMap::new();
     profile.columns.iter().for_each(|c| *names.entry(&c.name).or_default() += 1);
     let is_usable = |n: &usize| {
-        column(profile, *n).is_some_and(|c| !c.name.is_empty() && names.get(c.name.as_str()) == Some(&1))
+        profile.column(*n).is_some_and(|c| !c.name.is_empty() && names.get(c.name.as_str()) == Some(&1))
     };
     let (usable, not): (Vec<usize>, Vec<usize>) = (0..profile.columns.len()).partition(is_usable);
     left_out.extend(not);
@@ -149,72 +145,26 @@ fn period_of(profile: &Profile, locale: &Locale, free: &[usize], file_name: &str
     if let Some((pattern, places)) = wide(profile, locale, free) {
         return Some(PeriodRole::Wide(pattern, places));
     }
-    let is_period = |n: &usize| column(profile, *n).is_some_and(|c| c.filled > 0 && c.periods == c.filled);
+    let is_period = |n: &usize| profile.column(*n).is_some_and(|c| c.filled > 0 && c.periods == c.filled);
     let named = |name: &&str| free.iter().copied().find(|n| is_period(n) && is_named(profile, *n, &[name]));
     let alike = |n: &usize| {
-        let name = column(profile, *n).map(|c| c.name.to_lowercase()).unwrap_or_default();
+        let name = profile.column(*n).map(|c| c.name.to_lowercase()).unwrap_or_default();
         ["time", "year", "period", "date"].iter().any(|part| name.contains(part))
     };
-    let years = |n: &usize| column(profile, *n).is_some_and(|c| c.empty == 0 && c.years == c.filled);
+    let years = |n: &usize| profile.column(*n).is_some_and(|c| c.empty == 0 && c.years == c.filled);
     let found = PERIOD_NAMES.iter().find_map(named);
     let found = found.or_else(|| free.iter().copied().find(|n| is_period(n) && alike(n)));
     let found = found.or_else(|| free.iter().copied().find(years));
     // A column that is called so, and mostly is it: the mapping says what the rest is.
-    let mostly = |n: &usize| column(profile, *n).is_some_and(|c| 2 * c.periods > c.filled);
+    let mostly = |n: &usize| profile.column(*n).is_some_and(|c| 2 * c.periods > c.filled);
     let named = |n: &usize| mostly(n) && is_named(profile, *n, &PERIOD_NAMES);
     let found = found.or_else(|| free.iter().copied().find(named));
     found.map(PeriodRole::Column).or_else(|| year_in(file_name).map(PeriodRole::Named))
 }
 
-/// The largest group of number columns whose names differ by a period only.
-fn wide(profile: &Profile, locale: &Locale, free: &[usize]) -> Option<(String, Vec<usize>)> {
-    let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for place in free {
-        let Some(column) = column(profile, *place) else { continue };
-        if column.is_numeric(locale) || column.odd == 0 {
-            if let Some(pattern) = pattern_of(&column.name) {
-                groups.entry(pattern).or_default().push(*place);
-            }
-        }
-    }
-    let (pattern, places) = groups.into_iter().max_by_key(|(_, places)| places.len())?;
-    let has_numbers = places.iter().any(|n| column(profile, *n).is_some_and(|c| c.is_numeric(locale)));
-    // Two years in brackets may be two editions of one figure.
-    let enough = if pattern == "*" { 2 } else { 3 };
-    (places.len() >= enough && has_numbers).then_some((pattern, places))
-}
-
-/// `value_2000` → `value_*`
-fn pattern_of(name: &str) -> Option<String> {
-    if name.contains('*') {
-        return None;
-    }
-    let starts = name.char_indices().map(|(n, _)| n);
-    for start in starts {
-        let digit_before = name.get(..start).is_some_and(|b| b.ends_with(|c: char| c.is_ascii_digit()));
-        if digit_before || !name.get(start..start + 4).is_some_and(is_year) {
-            continue;
-        }
-        // The longest that is a period: 2001-Q1 before 2001.
-        for length in (4..=10).rev() {
-            let Some(period) = name.get(start..start + length).filter(|p| period::start(p).is_some()) else {
-                continue;
-            };
-            let pattern = name.replace(period, "*");
-            let found = Pattern::new(&pattern)?.period_in(name) == Some(period);
-            let digit_after =
-                name.get(start + length..).is_some_and(|a| a.starts_with(|c: char| c.is_ascii_digit()));
-            if found && !digit_after {
-                return Some(pattern);
-            }
-        }
-    }
-    None
-}
-
 fn year_in(file_name: &str) -> Option<String> {
-    let runs = file_name.split(|c: char| !c.is_ascii_digit());
-    runs.filter(|run| is_year(run)).next_back().map(str::to_owned)
+    let mut runs = file_name.split(|c: char| !c.is_ascii_digit());
+    runs.rfind(|run| is_year(run)).map(str::to_owned)
 }
 
 /// Without a telling name: every column of numbers, unless it is the same number everywhere.
@@ -225,84 +175,15 @@ fn measures(profile: &Profile, numbers: &[usize]) -> Vec<usize> {
         !c.is_open && m49 == c.distinct.len() && ["code", "numeric", "m49"].iter().any(|h| name.contains(h))
     };
     let varied = |n: &usize| {
-        column(profile, *n).is_some_and(|c| (!c.is_constant() || numbers.len() == 1) && !is_code(c))
+        profile.column(*n).is_some_and(|c| (!c.is_constant() || numbers.len() == 1) && !is_code(c))
     };
     let measures: Vec<usize> = numbers.iter().copied().filter(varied).collect();
     if measures.is_empty() { numbers.to_vec() } else { measures }
 }
 
-/// A column is a dimension if rows cannot be told apart without it.
-struct Keys<'p> {
-    profile: &'p Profile,
-    of_row: Vec<u64>,
-    taken: Vec<usize>,
-}
-
-impl<'p> Keys<'p> {
-    fn new(profile: &'p Profile, roles: &Roles) -> Self {
-        let mut keys = Self { profile, of_row: vec![0; profile.sample.len()], taken: Vec::new() };
-        if let Some((place, _)) = roles.area {
-            keys.of_row = keys.with(place);
-        }
-        if let Some(PeriodRole::Column(place)) = roles.period {
-            keys.of_row = keys.with(place);
-        }
-        keys
-    }
-
-    fn with(&self, place: usize) -> Vec<u64> {
-        let cells = self.profile.sample.iter().map(|row| row.get(place).copied().unwrap_or_default());
-        // Any mixing will do that does not cancel itself out.
-        let mix = |(key, cell): (&u64, u64)| key.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31) ^ cell;
-        self.of_row.iter().zip(cells).map(mix).collect()
-    }
-
-    fn different(&self) -> usize {
-        self.of_row.iter().collect::<HashSet<_>>().len()
-    }
-
-    /// Taken when it tells rows apart; one of a known name also when it is the same in all of them.
-    fn offer(&mut self, place: usize, is_known: bool) {
-        let Some(column) = column(self.profile, place) else { return };
-        let (rows, before) = (self.of_row.len(), self.different());
-        // One row in two hundred may well be a second survey of the same year.
-        let enough = before + rows / 200 >= rows;
-        if column.empty_beside_numbers > 0
-            || column.is_open
-            || self.taken.contains(&place)
-            || enough && !is_known
-        {
-            return;
-        }
-        let with = self.with(place);
-        let after = with.iter().collect::<HashSet<_>>().len();
-        if after > before + rows / 100 || is_known && (column.is_constant() || after > before) {
-            self.of_row = with;
-            self.taken.push(place);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn periods_in_names_of_columns_become_patterns() {
-        for (name, pattern) in [
-            ("2000", Some("*")),
-            ("value_2000", Some("value_*")),
-            ("2000 [YR2000]", Some("* [YR*]")),
-            ("2001-Q1", Some("*")),
-            ("Y2000F", Some("Y*F")),
-            ("v12000", None),
-            ("20001", None),
-            ("year", None),
-            ("é2000", Some("é*")),
-        ] {
-            assert_eq!(pattern_of(name).as_deref(), pattern, "{name}");
-        }
-    }
 
     #[test]
     fn a_year_is_taken_from_a_file_name() {

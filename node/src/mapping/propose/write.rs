@@ -6,6 +6,7 @@ use super::{
     Shape,
     profile::{Column, Profile},
     roles::{PeriodRole, Roles},
+    spelling::{id_of, listed, quoted, unique_in},
 };
 use crate::{
     intake::cell,
@@ -15,8 +16,6 @@ use crate::{
         decimal::Locale,
     },
 };
-
-const SHOWN_MAX: usize = 6;
 
 pub fn toml(shape: &Shape, profile: &Profile, locale: &Locale, roles: &Roles) -> String {
     let mut writer = Writer { text: String::new(), profile, ids: BTreeSet::new() };
@@ -47,12 +46,8 @@ impl<'p> Writer<'p> {
         self.text.push('\n');
     }
 
-    fn column(&self, place: usize) -> Option<&'p Column> {
-        self.profile.columns.get(place)
-    }
-
     fn name(&self, place: usize) -> String {
-        self.column(place).map(|c| quoted(&c.name)).unwrap_or_default()
+        self.profile.column(place).map(|c| quoted(&c.name)).unwrap_or_default()
     }
 
     fn shape(&mut self, shape: &Shape) {
@@ -83,7 +78,7 @@ impl<'p> Writer<'p> {
             _ => &[],
         };
         let columns: Vec<&Column> =
-            roles.measures.iter().chain(wide).filter_map(|n| self.column(*n)).collect();
+            roles.measures.iter().chain(wide).filter_map(|n| self.profile.column(*n)).collect();
         let mut missing: BTreeSet<&str> = columns.iter().flat_map(|c| c.missing.keys().copied()).collect();
         let odd: BTreeSet<&str> = columns
             .iter()
@@ -138,7 +133,7 @@ impl<'p> Writer<'p> {
     }
 
     fn unknown_areas(&self, place: usize, scheme: Scheme) -> String {
-        let Some(column) = self.column(place) else { return String::new() };
+        let Some(column) = self.profile.column(place) else { return String::new() };
         let mut unknown: Vec<&String> =
             column.distinct.iter().filter(|v| areas::find(scheme, v).is_none()).collect();
         unknown.sort_unstable();
@@ -146,7 +141,7 @@ impl<'p> Writer<'p> {
     }
 
     fn values(&self, place: usize) -> String {
-        let Some(column) = self.column(place) else { return String::new() };
+        let Some(column) = self.profile.column(place) else { return String::new() };
         let mut values: Vec<&String> = column.distinct.iter().collect();
         values.sort_unstable();
         listed(&values)
@@ -158,7 +153,7 @@ impl<'p> Writer<'p> {
             Some(PeriodRole::Column(place)) => {
                 let (name, illegal) = (
                     self.name(*place),
-                    self.column(*place).map_or(0, |c| c.filled.saturating_sub(c.periods)),
+                    self.profile.column(*place).map_or(0, |c| c.filled.saturating_sub(c.periods)),
                 );
                 if illegal > 0 {
                     self.comment(&format!(
@@ -194,7 +189,7 @@ impl<'p> Writer<'p> {
                 let mut codes = BTreeSet::new();
                 self.line("measure = [");
                 for place in several {
-                    let column = self.column(*place).map(|c| c.name.as_str()).unwrap_or_default();
+                    let column = self.profile.column(*place).map(|c| c.name.as_str()).unwrap_or_default();
                     let code = unique_in(&mut codes, id_of(column));
                     let name = self.name(*place);
                     self.line(&format!(
@@ -208,7 +203,7 @@ impl<'p> Writer<'p> {
 
     fn attributes(&mut self, roles: &Roles) {
         let (said, silent): (Vec<usize>, Vec<usize>) =
-            roles.attributes.iter().partition(|n| self.column(**n).is_some_and(|c| c.filled > 0));
+            roles.attributes.iter().partition(|n| self.profile.column(**n).is_some_and(|c| c.filled > 0));
         if !said.is_empty() {
             self.line("");
             self.line("attribute = [");
@@ -218,7 +213,7 @@ impl<'p> Writer<'p> {
             }
             self.line("]");
         }
-        let left_out = silent.iter().chain(&roles.left_out).filter_map(|n| self.column(*n));
+        let left_out = silent.iter().chain(&roles.left_out).filter_map(|n| self.profile.column(*n));
         let left_out: Vec<&String> = left_out.map(|c| &c.name).collect();
         if !left_out.is_empty() {
             self.line("");
@@ -227,62 +222,11 @@ impl<'p> Writer<'p> {
     }
 
     fn id(&mut self, place: usize) -> String {
-        let id = self.column(place).map(|c| id_of(&c.name)).unwrap_or_default();
+        let id = self.profile.column(place).map(|c| id_of(&c.name)).unwrap_or_default();
         self.unique(id)
     }
 
     fn unique(&mut self, id: String) -> String {
         unique_in(&mut self.ids, id)
     }
-}
-
-fn unique_in(taken: &mut BTreeSet<String>, id: String) -> String {
-    let numbered = (2..).map(|n| format!("{id}_{n}"));
-    let reserved = ["TIME_PERIOD", "OBS_VALUE"];
-    let free = |id: &String| !taken.contains(id) && !reserved.contains(&id.as_str());
-    let id = std::iter::once(id.clone()).chain(numbered).find(free).unwrap_or(id);
-    taken.insert(id.clone());
-    id
-}
-
-/// `First 28 days (number of deaths)` → `FIRST_28_DAYS_NUMBER_OF_DEATHS`
-fn id_of(name: &str) -> String {
-    const ID_CHARS_MAX: usize = 60;
-    let mut id = String::new();
-    for c in name.chars() {
-        if c.is_ascii_alphanumeric() {
-            id.push(c.to_ascii_uppercase());
-        } else if !id.is_empty() && !id.ends_with('_') {
-            id.push('_');
-        }
-    }
-    id.truncate(ID_CHARS_MAX);
-    let id = id.trim_end_matches('_');
-    if id.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        id.to_owned()
-    } else {
-        format!("C_{id}").trim_end_matches('_').to_owned()
-    }
-}
-
-/// Escaped for a comment, and cut.
-fn listed(values: &[&String]) -> String {
-    let shown: Vec<String> = values.iter().take(SHOWN_MAX).map(|v| cell::shown(v.as_bytes())).collect();
-    let more = values.len().saturating_sub(SHOWN_MAX);
-    if more > 0 { format!("{} and {more} more", shown.join(" ")) } else { shown.join(" ") }
-}
-
-/// A basic string of TOML.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            '\t' => quoted += "\\t",
-            c if c.is_control() => quoted += &format!("\\u{:04X}", c as u32),
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('"');
-    quoted
 }
