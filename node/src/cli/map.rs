@@ -49,5 +49,9 @@ fn tell(summary: &Summary) {
         period(period_first),
         period(period_last)
     );
-    faults.lines().iter().for_each(|line| eprintln!("  {line}"));
+    // One line a kind: here the mapping is corrected, not the file.
+    for (_, count, first) in faults.by_code() {
+        let more = if count > 1 { format!(" (the first of {count})") } else { String::new() };
+        eprintln!("  {first}{more}");
+    }
 }

@@ -1,6 +1,6 @@
 //! Readers that count: what is taken from the file, and what comes out of it.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 
 use super::{ContainerError, Limits, Source};
 
@@ -8,15 +8,25 @@ use super::{ContainerError, Limits, Source};
 pub struct Counted<R> {
     input: R,
     bytes: u64,
+    bytes_max: u64,
 }
 
 impl<R> Counted<R> {
     pub fn new(input: R) -> Self {
-        Self { input, bytes: 0 }
+        Self::within(input, u64::MAX)
+    }
+
+    /// Ends with an error after so many bytes.
+    pub fn within(input: R, bytes_max: u64) -> Self {
+        Self { input, bytes: 0, bytes_max }
     }
 
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    pub fn into_inner(self) -> R {
+        self.input
     }
 }
 
@@ -24,7 +34,17 @@ impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.input.read(buffer)?;
         self.bytes += read as u64;
+        if self.bytes > self.bytes_max {
+            let passed = ContainerError::Directory(self.bytes_max);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, passed));
+        }
         Ok(read)
+    }
+}
+
+impl<R: Seek> Seek for Counted<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.input.seek(to)
     }
 }
 

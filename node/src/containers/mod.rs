@@ -61,6 +61,8 @@ pub enum ContainerError {
     Nested(&'static str),
     #[error("an Excel workbook; save the sheet as CSV UTF-8")]
     Workbook,
+    #[error("the archive's directory takes more than {0} bytes to read")]
+    Directory(u64),
     #[error("the archive has {0} files, and one is expected")]
     Entries(usize),
     #[error("the archive's file {0:?} would leave the folder")]

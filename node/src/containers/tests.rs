@@ -128,6 +128,16 @@ fn other_archives_are_refused_with_the_reason() {
 }
 
 #[test]
+fn a_directory_without_end_is_not_kept_in_memory() {
+    let names: Vec<String> = (0..30_000).map(|n| format!("{n:0>200}")).collect();
+    let entries: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b""[..])).collect();
+    let bytes = zip_with(&entries, CompressionMethod::Stored);
+    assert_eq!(refused(&bytes), "the archive's directory takes more than 4194304 bytes to read");
+    let no_archive = [b"PK\x03\x04".to_vec(), vec![0; 16 << 20]].concat();
+    read(&no_archive, &Limits::default()).unwrap_err();
+}
+
+#[test]
 fn damage_is_noticed() {
     let stored = zip_with(&[("b.csv", TABLE)], CompressionMethod::Stored);
     assert!(refused(&replaced(&stored, b"FJ,2001", b"FJ,2002")).contains("the checksum differs"));

@@ -6,7 +6,10 @@ use std::io::{self, Read, Seek, SeekFrom, Take};
 use flate2::{Crc, read::DeflateDecoder};
 use zip::{CompressionMethod, ZipArchive, result::ZipError};
 
-use super::{ContainerError, Limits, bounded::Counted};
+use super::{ContainerError, Limits, bounded::Counted, unwrapped};
+
+/// Read while the directory is looked for and kept in memory; that of one file is a hundred bytes.
+const DIRECTORY_BYTES_MAX: u64 = 4 << 20;
 
 pub struct Entry<R> {
     content: Content<R>,
@@ -22,7 +25,7 @@ enum Content<R> {
 
 /// The entry's name, and its content.
 pub fn open<R: Read + Seek>(file: R, limits: &Limits) -> Result<(String, Entry<R>), ContainerError> {
-    let mut archive = ZipArchive::new(file).map_err(damaged)?;
+    let mut archive = ZipArchive::new(Counted::within(file, DIRECTORY_BYTES_MAX)).map_err(damaged)?;
     let place = only_file(&mut archive)?;
     let entry = archive.by_index_raw(place).map_err(damaged)?;
     // As it is written there: the crate's own names are mended already.
@@ -42,7 +45,7 @@ pub fn open<R: Read + Seek>(file: R, limits: &Limits) -> Result<(String, Entry<R
     let start =
         entry.data_start().ok_or_else(|| ContainerError::Damaged("the entry has no content".into()))?;
     drop(entry);
-    let mut file = archive.into_inner();
+    let mut file = archive.into_inner().into_inner();
     file.seek(SeekFrom::Start(start))?;
     let packed = Counted::new(file).take(packed);
     let content = match method {
@@ -73,7 +76,7 @@ fn stays_inside(name: &str) -> bool {
 
 fn damaged(error: ZipError) -> ContainerError {
     match error {
-        ZipError::Io(error) => ContainerError::Io(error),
+        ZipError::Io(error) => unwrapped(error),
         other => ContainerError::Damaged(other.to_string()),
     }
 }

@@ -1,29 +1,6 @@
 //! The mapping file: what was written in TOML becomes rules that hold. Every fault names its line and field.
 //!
-//! ```toml
-//! delimiter = ";"              # one character; "\t" for tabs                  default ","
-//! encoding = "windows-1252"    # utf-8, utf-16, windows-1252, latin1            default utf-8
-//! skip_lines = 3               # lines before the header                        default 0
-//! decimal = ","                # "." or ","                                     default "."
-//! thousands = "."              # , . ' or a blank                               default none
-//! missing = ["", "..", "x"]    # cells without a value; the list is complete    default [""]
-//!
-//! dimension = [
-//!     { id = "REF_AREA", column = "Country", area = "name" },  # alpha-2, alpha-3, m49, name → alpha-2
-//!     { id = "SEX", column = "gender", codes = { "1" = "M", "2" = "F" } },
-//!     { id = "FREQ", constant = "A" },
-//! ]
-//! period = { column = "Year" }           # or { constant = "2018" }
-//! #                                        or { wide = "value_*" }: columns value_2000, value_2001 … are values
-//! measure = [
-//!     { column = "Deaths", dimensions = { INDICATOR = "DEATHS" } },  # dimensions: of this column's values
-//!     { column = "Births", dimensions = { INDICATOR = "BIRTHS" } },
-//! ]
-//! attribute = [{ id = "OBS_STATUS", column = "status" }, { id = "UNIT_MEASURE", constant = "PS" }]
-//! ```
-//!
-//! Columns are named as the header names them, without blanks around them. Without `measure` and without
-//! wide periods a row is one observation without a value: a list of codes, or of notes.
+//! `deploy/mapping.example.toml` explains each key.
 
 use std::collections::BTreeMap;
 
@@ -177,6 +154,13 @@ impl Pattern {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_example_is_a_mapping() {
+        let text = include_str!("../../../deploy/mapping.example.toml");
+        let mapping = Mapping::parse(text).unwrap();
+        assert_eq!((mapping.dimensions.len(), mapping.measures.len(), mapping.attributes.len()), (3, 2, 2));
+    }
 
     #[test]
     fn a_pattern_finds_the_period_in_a_header() {

@@ -1,5 +1,7 @@
 //! What a single cell means under the mapping, or why it means nothing.
 
+use std::collections::HashSet;
+
 use super::{
     areas,
     decimal::{self, NotDecimal},
@@ -7,11 +9,32 @@ use super::{
 };
 use crate::intake::{Fault, Faults, cell};
 
+/// Areas that are no countries, each told once: a region in a thousand rows is one thing to look at.
+#[derive(Default)]
+pub struct Strangers(HashSet<String>);
+
+impl Strangers {
+    const MAX: usize = 1000;
+    const BYTES_MAX: usize = 256;
+
+    /// Beyond what is remembered everyone is new.
+    fn is_new(&mut self, written: &str) -> bool {
+        if self.0.contains(written) {
+            return false;
+        }
+        if self.0.len() < Self::MAX && written.len() <= Self::BYTES_MAX {
+            self.0.insert(written.to_owned());
+        }
+        true
+    }
+}
+
 /// What the mapping makes of a dimension's cell.
 pub fn coded<'r>(
     dimension: &'r Dimension,
     written: &'r str,
     line: u64,
+    strangers: &mut Strangers,
     faults: &mut Faults,
 ) -> Option<&'r str> {
     let id = &dimension.id;
@@ -21,7 +44,7 @@ pub fn coded<'r>(
     }
     if let Some(scheme) = dimension.area {
         let area = areas::find(scheme, written);
-        if area.is_none() {
+        if area.is_none() && strangers.is_new(written) {
             let message = format!("{id} {} is no country; kept as written", cell::shown(written.as_bytes()));
             faults.push(Fault::warning("area.unknown", message).at(line));
         }

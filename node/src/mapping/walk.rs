@@ -7,7 +7,7 @@ use super::{
     columns::{Columns, From, Values},
     decimal::{self, NotDecimal},
     read::Sink,
-    rules::{coded, refusal},
+    rules::{Strangers, coded, refusal},
     sum::Sum,
 };
 use crate::intake::{Fault, Faults, Limits, Table, cell, coverage::Periods, keys::Keys, period};
@@ -18,6 +18,7 @@ pub struct Walk<'m> {
     pub summary: Summary,
     periods: Periods,
     keys: Keys,
+    strangers: Strangers,
     sum: Sum,
 }
 
@@ -37,6 +38,7 @@ impl<'m> Walk<'m> {
             summary: Summary { faults, ..Summary::default() },
             periods: Periods::default(),
             keys: Keys::new(limits.keys_max),
+            strangers: Strangers::default(),
             sum: Sum::default(),
         }
     }
@@ -96,7 +98,9 @@ impl<'m> Walk<'m> {
         }
         let mut placed = Vec::with_capacity(written.len());
         for (dimension, written) in mapping.dimensions.iter().zip(written) {
-            placed.push((dimension.id.as_str(), coded(dimension, written, line, &mut self.summary.faults)?));
+            let faults = &mut self.summary.faults;
+            let code = coded(dimension, written, line, &mut self.strangers, faults)?;
+            placed.push((dimension.id.as_str(), code));
         }
         if let Some(written) = period.filter(|p| period::start(p).is_none()) {
             let message = format!("{} is no SDMX period", cell::shown(written.as_bytes()));

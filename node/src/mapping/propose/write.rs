@@ -21,6 +21,10 @@ pub fn toml(shape: &Shape, profile: &Profile, locale: &Locale, roles: &Roles) ->
     let mut writer = Writer { text: String::new(), profile, ids: BTreeSet::new() };
     writer.comment("Proposed by `talanoa map`: read it, correct it, keep it beside the file.");
     writer.comment(&format!("{} rows, {} columns.", profile.rows, profile.columns.len()));
+    let first = profile.columns.first().map(|c| c.name.as_str()).unwrap_or_default();
+    if first.starts_with("STRUCTURE") || first == "DATAFLOW" {
+        writer.comment("This looks like SDMX-CSV, which `talanoa publish` reads without a mapping.");
+    }
     writer.shape(shape);
     writer.numbers(locale, roles);
     writer.dimensions(roles);
@@ -175,9 +179,11 @@ impl<'p> Writer<'p> {
     }
 
     fn measures(&mut self, roles: &Roles) {
+        if matches!(roles.period, Some(PeriodRole::Wide(..))) {
+            return;
+        }
         self.line("");
         match roles.measures.as_slice() {
-            [] if matches!(roles.period, Some(PeriodRole::Wide(..))) => {}
             [] => self.comment("No column of numbers was found: each row is an observation without a value."),
             [only] => {
                 let name = self.name(*only);

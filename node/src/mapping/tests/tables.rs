@@ -155,9 +155,9 @@ fn numbers_of_any_size_are_kept_to_the_digit() {
 
 #[test]
 fn illegal_periods_and_unknown_areas_are_told_apart() {
-    let table = "geo,year,v\nFJI,2001-Q5,1\nFJI,2005.5834,2\nFJI,,3\nWLD,2001,4\n,2001,5\n";
+    let table = "geo,year,v\nFJI,2001-Q5,1\nFJI,2005.5834,2\nFJI,,3\nWLD,2001,4\n,2001,5\nWLD,2002,6\n";
     let (lines, summary) = observations(LONG, table);
-    assert_eq!(lines, [r#"5 REF_AREA=WLD 2001 "4"=4"#]);
+    assert_eq!(lines, [r#"5 REF_AREA=WLD 2001 "4"=4"#, r#"7 REF_AREA=WLD 2002 "6"=6"#]);
     let expected = [
         ("period.illegal", 2),
         ("period.illegal", 3),
@@ -165,7 +165,7 @@ fn illegal_periods_and_unknown_areas_are_told_apart() {
         ("area.unknown", 5),
         ("dimension.empty", 6),
     ];
-    assert_eq!((summary.data_rows, places(&summary.faults)), (5, expected.to_vec()));
+    assert_eq!((summary.data_rows, places(&summary.faults)), (6, expected.to_vec()));
 }
 
 #[test]
