@@ -55,3 +55,35 @@ fn tell(summary: &Summary) {
         eprintln!("  {first}{more}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mapping_is_written_once_and_reads_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let (table, out) = (dir.path().join("deaths-2018.csv"), dir.path().join("deaths.toml"));
+        std::fs::write(&table, "iso3,sex,deaths\nFJI,M,1\nFJI,F,2\nVUT,M,\nVUT,F,3\n").unwrap();
+        map(&table, Some(&out)).unwrap();
+        let text = std::fs::read_to_string(&out).unwrap();
+        let mapping = Mapping::parse(&text).unwrap();
+        let summary = mapping::read(open(&table).unwrap(), &mapping, &mut |_| {}).unwrap();
+        assert_eq!((summary.observations, summary.missing, summary.sum.as_str()), (3, 1, "6"));
+        assert_eq!(summary.period_last.as_deref(), Some("2018"));
+        assert_eq!(map(&table, Some(&out)).unwrap_err().exit_code(), 1, "nothing is overwritten");
+        assert!(map(&dir.path().join("none.csv"), None).is_err());
+    }
+
+    #[test]
+    fn a_bomb_is_refused_in_its_own_words() {
+        let dir = tempfile::tempdir().unwrap();
+        let table = dir.path().join("a.csv.gz");
+        let file = File::create(&table).unwrap();
+        let mut encoder = flate2::write::GzEncoder::new(file, flate2::Compression::best());
+        io::copy(&mut io::repeat(b'1').take(32 << 20), &mut encoder).unwrap();
+        encoder.finish().unwrap();
+        let failure = map(&table, None).unwrap_err().to_string();
+        assert!(failure.contains("expands to more than 200 times its size"), "{failure}");
+    }
+}

@@ -6,6 +6,7 @@ use super::{
     MappedObservation, Mapping, Summary,
     columns::{Columns, From, Values},
     decimal::{self, NotDecimal},
+    file::Dimension,
     read::Sink,
     rules::{Strangers, coded, refusal},
     sum::Sum,
@@ -87,11 +88,7 @@ impl<'m> Walk<'m> {
         let attributes =
             mapping.attributes.iter().map(|a| a.id.as_str()).zip(attributes.iter().map(taken)).collect();
         let period = period.as_ref().map(taken);
-        let unplaced = mapping.dimensions.iter().zip(&written).find(|(_, written)| written.is_empty());
-        let no_value = |v: &Values| self.is_missing(text_at(cells, v.place));
-        if let (Some((dimension, _)), true, false) =
-            (unplaced, values.iter().all(no_value), values.is_empty())
-        {
+        if let Some(dimension) = self.is_note(cells, &written, values) {
             let message = format!("no {} and no value: taken for a note", dimension.id);
             self.summary.faults.push(Fault::warning("row.note", message).at(line));
             return None;
@@ -108,6 +105,14 @@ impl<'m> Walk<'m> {
             return None;
         }
         Some(Row { line, dimensions: placed, attributes, period })
+    }
+
+    /// A row below a table that fills a cell or two: the dimension that it lacks.
+    fn is_note(&self, cells: &ByteRecord, written: &[&str], values: &[Values]) -> Option<&'m Dimension> {
+        let has_no_value =
+            !values.is_empty() && values.iter().all(|v| self.is_missing(text_at(cells, v.place)));
+        let mut unplaced = self.mapping.dimensions.iter().zip(written).filter(|(_, w)| w.is_empty());
+        unplaced.next().filter(|_| has_no_value).map(|(dimension, _)| dimension)
     }
 
     fn is_missing(&self, written: &str) -> bool {

@@ -38,6 +38,41 @@ fn a_million_columns_and_a_line_without_end_are_refused() {
     assert_eq!(faults(&format!("skip_lines = 1\n{LONG}"), skipped), []);
 }
 
+/// Rows without end, and how many bytes of them were asked for.
+struct Endless<'a> {
+    bytes_left: u64,
+    pulled: &'a std::cell::Cell<u64>,
+}
+
+impl Read for Endless<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        const ROW: &[u8] = b"FJ,2001,1\n";
+        let length = (buffer.len() as u64).min(self.bytes_left);
+        for (n, byte) in buffer.iter_mut().take(length as usize).enumerate() {
+            *byte = ROW[(self.pulled.get() as usize + n) % ROW.len()];
+        }
+        self.pulled.set(self.pulled.get() + length);
+        self.bytes_left -= length;
+        Ok(length as usize)
+    }
+}
+
+#[test]
+fn rows_are_handed_on_before_the_next_are_read() {
+    let pulled = std::cell::Cell::new(0);
+    let input = b"geo,year,v\n".chain(Endless { bytes_left: 2_000_000, pulled: &pulled });
+    let (mut seen, mut ahead_max) = (0_u64, 0);
+    let mut sink = |_: &MappedObservation| {
+        seen += 1;
+        ahead_max = pulled.get().saturating_sub(10 * seen).max(ahead_max);
+    };
+    let summary = read(input, &mapping(LONG), &mut sink).unwrap();
+    assert_eq!((summary.data_rows, summary.sum.as_str()), (200_000, "200000"));
+    assert!(ahead_max < 100_000, "{ahead_max}");
+    assert_eq!(summary.faults.total(), 199_999, "each but the first has the same key");
+    assert!(summary.faults.kept().len() <= 1000);
+}
+
 #[test]
 fn bytes_that_are_no_text_are_named() {
     for (bytes, code) in [(&b"FJ,2002,\0\n"[..], "encoding.nul"), (b"C\xf4te,2002,1\n", "encoding.utf8")] {
