@@ -43,6 +43,16 @@ pub enum Command {
         Returns when it is on disk, and prints the reference. --strict refuses what is only doubtful."
     )]
     Publish(Publish),
+    /// Look at a plain table and propose how its columns become dimensions, periods and values
+    #[command(after_help = "Example: talanoa map deaths.csv --out deaths.toml\n\
+        Prints a mapping file to read and correct; on stderr what the table holds when it is read with it.\n\
+        The table may be packed: gzip, or a zip archive of one file. Nothing is published.")]
+    Map {
+        file: PathBuf,
+        /// Write the mapping there instead of printing it
+        #[arg(long, value_name = "MAPPING.toml")]
+        out: Option<PathBuf>,
+    },
     /// Take a release back; everybody who received it is told
     Withdraw {
         /// For example FJ/CHILD_DEATHS@3
@@ -451,6 +461,8 @@ mod tests {
             "charter merge c s t",
             "charter adopt c",
             "publish a.csv b.csv --dataset A --title T --title fr=Titre --kind alert --licence CC0-1.0 --theme equity --strict --dry-run",
+            "map a.csv",
+            "map a.csv.gz --out a.toml",
             "withdraw FJ/A@1 --reason wrong",
             "grant --to SPC --dataset all --action list --purpose research --until 2027-01-01 --key k",
             "grant --to SPC --dataset A --until 2027-01-01 --draft d",

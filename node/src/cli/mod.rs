@@ -5,6 +5,7 @@ mod consent;
 pub mod consent_args;
 mod draft_file;
 pub mod exit;
+mod map;
 pub mod offline;
 mod progress;
 pub mod remote;
@@ -54,6 +55,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Card => offline::card(dir),
         Command::Charter(command) => charter(dir, command).await,
         Command::Serve(typed) => serve(dir, typed.log_format).await,
+        Command::Map { file, out } => tokio::task::block_in_place(|| map::map(&file, out.as_deref())),
         Command::Sign { file, key } => offline::sign(&file, &key),
         Command::Merge { file, copies } => offline::merge(&file, &copies),
         Command::Verify { folder, federation, member } => offline::verify(&folder, federation, member),

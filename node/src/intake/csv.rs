@@ -7,13 +7,13 @@ use std::{
     io::{self, Read},
 };
 
-use csv::{ByteRecord, Reader, ReaderBuilder};
+use csv::ByteRecord;
 
 use super::{
     Format, Limits, Table, cell,
     fault::{Fault, Faults},
-    grammar::Grammar,
     plain_csv::PlainCsv,
+    records::Records,
     sdmx_csv::{self, SdmxCsv, Version},
 };
 
@@ -114,48 +114,5 @@ fn name_formulas(line: u64, cells: &ByteRecord, faults: &mut Faults) {
     for cell in cells.iter().filter(|c| cell::is_formula(c)) {
         let message = format!("{} would run in a spreadsheet", cell::shown(cell));
         faults.push(Fault::warning("cell.formula", message).at(line));
-    }
-}
-
-/// Whole records with their lines; what the grammar says of each comes before what it holds.
-struct Records<R> {
-    reader: Reader<Grammar<R>>,
-    cells: ByteRecord,
-    was_cut: bool,
-}
-
-impl<R: Read> Records<R> {
-    fn new(input: R, limits: &Limits) -> Self {
-        let grammar = Grammar::new(input, limits);
-        let reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(grammar);
-        Self { reader, cells: ByteRecord::new(), was_cut: false }
-    }
-
-    fn next(&mut self, faults: &mut Faults) -> io::Result<Option<(u64, &ByteRecord)>> {
-        let is_more = self.reader.read_byte_record(&mut self.cells)?;
-        let grammar = self.reader.get_mut();
-        let Some(mark) = grammar.next_mark().filter(|_| is_more) else {
-            if let Some(fault) = grammar.take_fault() {
-                self.was_cut = true;
-                faults.push(fault);
-            }
-            return Ok(None);
-        };
-        if mark.text_after_quote {
-            faults.push(Fault::error("csv.quote", "there is text after a closing quote").at(mark.line));
-        } else if mark.quote_in_cell {
-            let message = "a quote inside a cell that does not begin with one; it is taken literally";
-            faults.push(Fault::warning("csv.quote", message).at(mark.line));
-        }
-        Ok(Some((mark.line, &self.cells)))
-    }
-
-    /// A fault ended the reading: what came after it is unknown.
-    fn was_cut(&self) -> bool {
-        self.was_cut
-    }
-
-    fn is_empty(&self) -> bool {
-        self.reader.get_ref().is_empty()
     }
 }

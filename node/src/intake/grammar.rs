@@ -44,6 +44,7 @@ pub struct Grammar<R> {
     quote_line: u64,
     record_bytes: u64,
     columns: u64,
+    delimiter: u8,
     limits: Limits,
     /// Records that have ended, as far as the text was examined.
     ended: VecDeque<Mark>,
@@ -65,12 +66,18 @@ impl<R: Read> Grammar<R> {
             quote_line: 0,
             record_bytes: 0,
             columns: 0,
+            delimiter: b',',
             limits: limits.clone(),
             ended: VecDeque::new(),
             fault: None,
             is_over: false,
             is_empty: true,
         }
+    }
+
+    /// Another delimiter, and the number of the line with which the input begins.
+    pub fn cut_at(self, delimiter: u8, first_line: u64) -> Self {
+        Self { delimiter, line: first_line, ..self }
     }
 
     /// The next whole record. `None`: what the parser holds is the torso before a fault.
@@ -128,7 +135,7 @@ impl<R: Read> Grammar<R> {
             }
             (State::Quoted, b'"') => State::QuoteInQuoted,
             (State::Quoted, _) | (State::QuoteInQuoted, b'"') => State::Quoted,
-            (_, b',') => {
+            (_, byte) if byte == self.delimiter => {
                 self.columns += 1;
                 State::CellStart
             }

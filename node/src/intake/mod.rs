@@ -3,17 +3,18 @@
 //! Checks and refuses, never alters: what is published is the file, byte for byte. Streaming, so that
 //! memory does not grow with the file. One module per format, one shared model.
 
-mod cell;
-mod coverage;
+pub(crate) mod cell;
+pub(crate) mod coverage;
 mod csv;
 mod document;
 mod fault;
 mod grammar;
-mod keys;
-mod period;
+pub(crate) mod keys;
+pub(crate) mod period;
 mod plain_csv;
+pub(crate) mod records;
 mod sdmx_csv;
-mod text;
+pub(crate) mod text;
 
 use std::{
     io::{self, Read},

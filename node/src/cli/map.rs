@@ -1,0 +1,89 @@
+//! `talanoa map`: a proposal of a mapping, and what the file says when it is read with it.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+use anyhow::Context;
+
+use super::{exit::Failure, remote::write_new};
+use crate::{
+    containers::{self, Opened},
+    mapping::{self, Mapping, Summary},
+};
+
+pub fn map(file: &Path, out: Option<&Path>) -> Result<(), Failure> {
+    let shown = file.display();
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    // Before anything is read, so that a refusal of the container has its own words.
+    let first = open(file)?;
+    let name = first.entry().map_or(name, str::to_owned);
+    drop(first);
+    let mut again = || {
+        let opened = open(file).map_err(|e| io::Error::other(e.to_string()))?;
+        Ok(Box::new(opened) as Box<dyn Read>)
+    };
+    let text = mapping::propose::propose(&mut again, &name).with_context(|| shown.to_string())?;
+    let mapping = Mapping::parse(&text).context("the proposal is no mapping; please report this")?;
+    match out {
+        Some(path) => write_new(path, text.as_bytes())?,
+        None => print!("{text}"),
+    }
+    let summary = mapping::read(open(file)?, &mapping, &mut |_| {}).with_context(|| shown.to_string())?;
+    tell(&summary);
+    Ok(())
+}
+
+fn open(file: &Path) -> Result<Opened<File>, Failure> {
+    Ok(containers::open(file, &containers::Limits::default()).with_context(|| file.display().to_string())?)
+}
+
+/// To stderr: the mapping alone is the output.
+fn tell(summary: &Summary) {
+    let Summary { data_rows, observations, missing, period_first, period_last, sum, faults } = summary;
+    let period = |p: &Option<String>| p.clone().unwrap_or_else(|| "no period".into());
+    eprintln!(
+        "read with it: {data_rows} rows, {observations} observations, {missing} missing, {} to {}, sum {sum}",
+        period(period_first),
+        period(period_last)
+    );
+    // One line a kind: here the mapping is corrected, not the file.
+    for (_, count, first) in faults.by_code() {
+        let more = if count > 1 { format!(" (the first of {count})") } else { String::new() };
+        eprintln!("  {first}{more}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mapping_is_written_once_and_reads_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let (table, out) = (dir.path().join("deaths-2018.csv"), dir.path().join("deaths.toml"));
+        std::fs::write(&table, "iso3,sex,deaths\nFJI,M,1\nFJI,F,2\nVUT,M,\nVUT,F,3\n").unwrap();
+        map(&table, Some(&out)).unwrap();
+        let text = std::fs::read_to_string(&out).unwrap();
+        let mapping = Mapping::parse(&text).unwrap();
+        let summary = mapping::read(open(&table).unwrap(), &mapping, &mut |_| {}).unwrap();
+        assert_eq!((summary.observations, summary.missing, summary.sum.as_str()), (3, 1, "6"));
+        assert_eq!(summary.period_last.as_deref(), Some("2018"));
+        assert_eq!(map(&table, Some(&out)).unwrap_err().exit_code(), 1, "nothing is overwritten");
+        assert!(map(&dir.path().join("none.csv"), None).is_err());
+    }
+
+    #[test]
+    fn a_bomb_is_refused_in_its_own_words() {
+        let dir = tempfile::tempdir().unwrap();
+        let table = dir.path().join("a.csv.gz");
+        let file = File::create(&table).unwrap();
+        let mut encoder = flate2::write::GzEncoder::new(file, flate2::Compression::best());
+        io::copy(&mut io::repeat(b'1').take(32 << 20), &mut encoder).unwrap();
+        encoder.finish().unwrap();
+        let failure = map(&table, None).unwrap_err().to_string();
+        assert!(failure.contains("expands to more than 200 times its size"), "{failure}");
+    }
+}

@@ -1,0 +1,199 @@
+//! Which column is what: areas, periods, values, what tells rows apart, and what only describes them.
+
+use std::collections::BTreeMap;
+
+use super::{
+    keys::Keys,
+    profile::{Column, Profile, is_year},
+    wide::wide,
+};
+use crate::mapping::{
+    areas::{self, Scheme},
+    decimal::Locale,
+};
+
+const AREA_HINTS: [&str; 14] = [
+    "geo", "area", "country", "iso", "code", "entity", "location", "pays", "pais", "nation", "m49",
+    "economy", "territor", "state",
+];
+const PERIOD_NAMES: [&str; 9] =
+    ["time_period", "time", "year", "period", "date", "annee", "année", "ano", "año"];
+const VALUE_NAMES: [&str; 9] =
+    ["obs_value", "value", "val", "valeur", "valor", "wert", "nilai", "figure", "observation"];
+/// Names that tables of the region give to what their numbers are split by.
+const DIMENSION_NAMES: [&str; 14] = [
+    "freq",
+    "indicator",
+    "series",
+    "sex",
+    "gender",
+    "age",
+    "wealth",
+    "wealth_quintile",
+    "quintile",
+    "residence",
+    "urbanisation",
+    "education",
+    "disability",
+    "unit_measure",
+];
+
+#[derive(Default)]
+pub struct Roles {
+    pub area: Option<(usize, Scheme)>,
+    pub period: Option<PeriodRole>,
+    pub measures: Vec<usize>,
+    pub dimensions: Vec<usize>,
+    pub attributes: Vec<usize>,
+    /// Columns without a value, or without a name of their own.
+    pub left_out: Vec<usize>,
+    /// Rows of the sample, and how many of their keys are different.
+    pub sampled: usize,
+    pub keys: usize,
+}
+
+pub enum PeriodRole {
+    Column(usize),
+    Wide(String, Vec<usize>),
+    /// From the name of the file.
+    Named(String),
+}
+
+pub fn assign(profile: &Profile, locale: &Locale, file_name: &str) -> Roles {
+    let mut roles = Roles { area: area(profile), ..Roles::default() };
+    let mut free: Vec<usize> = usable(profile, &mut roles.left_out);
+    free.retain(|n| roles.area.is_none_or(|(area, _)| area != *n));
+    roles.period = period_of(profile, locale, &free, file_name);
+    match &roles.period {
+        Some(PeriodRole::Column(place)) => free.retain(|n| n != place),
+        Some(PeriodRole::Wide(_, places)) => free.retain(|n| !places.contains(n)),
+        _ => {}
+    }
+    let numeric = |n: &usize| profile.column(*n).is_some_and(|c| c.is_numeric(locale));
+    let (mut numbers, texts): (Vec<usize>, Vec<usize>) = free.iter().copied().partition(numeric);
+    let named_value = numbers.iter().copied().find(|n| is_named(profile, *n, &VALUE_NAMES));
+    let mut keys = Keys::new(profile, &roles);
+    // Names first, then texts, then whole numbers: a column of ages is one, a column of people is one too.
+    let named =
+        free.iter().copied().filter(|n| Some(*n) != named_value && is_named(profile, *n, &DIMENSION_NAMES));
+    named.for_each(|n| keys.offer(n, true));
+    texts.iter().for_each(|n| keys.offer(*n, false));
+    let last = numbers.last().copied();
+    let codes = |n: &usize| {
+        Some(*n) != named_value.or(last)
+            && profile.column(*n).is_some_and(|c| c.whole == c.filled && !c.is_open)
+    };
+    numbers.iter().copied().filter(codes).for_each(|n| keys.offer(n, false));
+    (roles.sampled, roles.keys) = (profile.sample.len(), keys.different());
+    roles.dimensions = keys.taken;
+    roles.dimensions.sort_unstable();
+    numbers.retain(|n| !roles.dimensions.contains(n));
+    if !matches!(roles.period, Some(PeriodRole::Wide(..))) {
+        roles.measures = match named_value {
+            Some(value) => vec![value],
+            None => measures(profile, &numbers),
+        };
+    }
+    free.retain(|n| !roles.dimensions.contains(n) && !roles.measures.contains(n));
+    roles.attributes = free;
+    roles
+}
+
+fn is_named(profile: &Profile, place: usize, names: &[&str]) -> bool {
+    profile.column(place).is_some_and(|c| names.contains(&c.name.to_lowercase().as_str()))
+}
+
+/// Columns that a mapping can name, and that say something.
+fn usable(profile: &Profile, left_out: &mut Vec<usize>) -> Vec<usize> {
+    let mut names: BTreeMap<&str, u32> = BTreeMap::new();
+    profile.columns.iter().for_each(|c| *names.entry(&c.name).or_default() += 1);
+    let is_usable = |n: &usize| {
+        profile.column(*n).is_some_and(|c| !c.name.is_empty() && names.get(c.name.as_str()) == Some(&1))
+    };
+    let (usable, not): (Vec<usize>, Vec<usize>) = (0..profile.columns.len()).partition(is_usable);
+    left_out.extend(not);
+    usable
+}
+
+/// The column of which most values are countries; of equals the one with the plainest codes.
+fn area(profile: &Profile) -> Option<(usize, Scheme)> {
+    let mut best: Option<(u64, usize, Scheme)> = None;
+    for (place, column) in profile.columns.iter().enumerate() {
+        let name = column.name.to_lowercase();
+        let hinted = AREA_HINTS.iter().any(|h| name.contains(h));
+        for (bonus, scheme) in
+            [(30, Scheme::Alpha3), (20, Scheme::Alpha2), (10, Scheme::M49), (0, Scheme::Name)]
+        {
+            let found = column.distinct.iter().filter(|v| areas::find(scheme, v).is_some()).count() as u64;
+            // Small numbers, and words of two or three letters, are codes of anything.
+            let trusted = hinted || found >= 5 && scheme != Scheme::M49 || scheme == Scheme::Name;
+            let per_mille = |part: u64, whole: u64| 1000 * part / whole.max(1);
+            let share = per_mille(found, column.distinct.len() as u64);
+            // Of a row without an area no observation can be made.
+            let gaps = column.empty_beside_numbers;
+            let penalty = 2 * per_mille(gaps, profile.rows) + 50 * u64::from(gaps > 0);
+            let score = (share + bonus).saturating_sub(penalty);
+            if trusted && share >= 500 && best.is_none_or(|(most, ..)| score > most) {
+                best = Some((score, place, scheme));
+            }
+        }
+    }
+    best.map(|(_, place, scheme)| (place, scheme))
+}
+
+fn period_of(profile: &Profile, locale: &Locale, free: &[usize], file_name: &str) -> Option<PeriodRole> {
+    if let Some((pattern, places)) = wide(profile, locale, free) {
+        return Some(PeriodRole::Wide(pattern, places));
+    }
+    let is_period = |n: &usize| profile.column(*n).is_some_and(|c| c.filled > 0 && c.periods == c.filled);
+    let named = |name: &&str| free.iter().copied().find(|n| is_period(n) && is_named(profile, *n, &[name]));
+    let alike = |n: &usize| {
+        let name = profile.column(*n).map(|c| c.name.to_lowercase()).unwrap_or_default();
+        ["time", "year", "period", "date"].iter().any(|part| name.contains(part))
+    };
+    let years = |n: &usize| profile.column(*n).is_some_and(|c| c.empty == 0 && c.years == c.filled);
+    let found = PERIOD_NAMES.iter().find_map(named);
+    let found = found.or_else(|| free.iter().copied().find(|n| is_period(n) && alike(n)));
+    let found = found.or_else(|| free.iter().copied().find(years));
+    // A column that is called so, and mostly is it: the mapping says what the rest is.
+    let mostly = |n: &usize| profile.column(*n).is_some_and(|c| 2 * c.periods > c.filled);
+    let named = |n: &usize| mostly(n) && is_named(profile, *n, &PERIOD_NAMES);
+    let found = found.or_else(|| free.iter().copied().find(named));
+    found.map(PeriodRole::Column).or_else(|| year_in(file_name).map(PeriodRole::Named))
+}
+
+fn year_in(file_name: &str) -> Option<String> {
+    let mut runs = file_name.split(|c: char| !c.is_ascii_digit());
+    runs.rfind(|run| is_year(run)).map(str::to_owned)
+}
+
+/// Without a telling name: every column of numbers, unless it is the same number everywhere.
+fn measures(profile: &Profile, numbers: &[usize]) -> Vec<usize> {
+    let is_code = |c: &Column| {
+        let m49 = c.distinct.iter().filter(|v| areas::find(Scheme::M49, v).is_some()).count();
+        let name = c.name.to_lowercase();
+        !c.is_open && m49 == c.distinct.len() && ["code", "numeric", "m49"].iter().any(|h| name.contains(h))
+    };
+    let varied = |n: &usize| {
+        profile.column(*n).is_some_and(|c| (!c.is_constant() || numbers.len() == 1) && !is_code(c))
+    };
+    let measures: Vec<usize> = numbers.iter().copied().filter(varied).collect();
+    if measures.is_empty() { numbers.to_vec() } else { measures }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_year_is_taken_from_a_file_name() {
+        for (name, year) in [
+            ("INFORM-2016.csv", Some("2016")),
+            ("INFORM_Mid2018_v034.csv", Some("2018")),
+            ("a2001-2005.csv", Some("2005")),
+            ("table20161.csv", None),
+        ] {
+            assert_eq!(year_in(name).as_deref(), year, "{name}");
+        }
+    }
+}
