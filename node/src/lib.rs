@@ -13,6 +13,7 @@ pub mod consent;
 pub mod demo;
 pub mod export;
 pub mod feed;
+pub mod formats;
 pub mod fsck;
 pub mod get;
 pub mod home;

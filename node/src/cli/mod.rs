@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod exit;
+mod inspect;
 pub mod offline;
 mod progress;
 pub mod remote;
@@ -52,6 +53,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Serve(typed) => serve(dir, typed.log_format).await,
         Command::Sign { file, key } => offline::sign(&file, &key),
         Command::Verify { folder, federation, member } => offline::verify(&folder, federation, member),
+        Command::Inspect(typed) => tokio::task::block_in_place(|| inspect::inspect(&typed)),
         Command::Fsck => offline::fsck(dir),
         Command::Repair(typed) => offline::repair(dir, typed.json).await,
         Command::Reindex => tokio::task::block_in_place(|| offline::reindex(dir)),

@@ -44,6 +44,7 @@ pub struct Grammar<R> {
     quote_line: u64,
     record_bytes: u64,
     columns: u64,
+    delimiter: u8,
     limits: Limits,
     /// Records that have ended, as far as the text was examined.
     ended: VecDeque<Mark>,
@@ -54,6 +55,11 @@ pub struct Grammar<R> {
 
 impl<R: Read> Grammar<R> {
     pub fn new(input: R, limits: &Limits) -> Self {
+        Self::delimited(input, limits, b',')
+    }
+
+    /// Where the comma is the decimal sign, columns are cut by another character.
+    pub fn delimited(input: R, limits: &Limits, delimiter: u8) -> Self {
         Self {
             text: Text::new(input),
             handed: 0,
@@ -65,6 +71,7 @@ impl<R: Read> Grammar<R> {
             quote_line: 0,
             record_bytes: 0,
             columns: 0,
+            delimiter,
             limits: limits.clone(),
             ended: VecDeque::new(),
             fault: None,
@@ -128,7 +135,7 @@ impl<R: Read> Grammar<R> {
             }
             (State::Quoted, b'"') => State::QuoteInQuoted,
             (State::Quoted, _) | (State::QuoteInQuoted, b'"') => State::Quoted,
-            (_, b',') => {
+            (_, byte) if byte == self.delimiter => {
                 self.columns += 1;
                 State::CellStart
             }

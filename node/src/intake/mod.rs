@@ -3,17 +3,17 @@
 //! Checks and refuses, never alters: what is published is the file, byte for byte. Streaming, so that
 //! memory does not grow with the file. One module per format, one shared model.
 
-mod cell;
+pub(crate) mod cell;
 mod coverage;
 mod csv;
 mod document;
 mod fault;
-mod grammar;
+pub(crate) mod grammar;
 mod keys;
-mod period;
+pub(crate) mod period;
 mod plain_csv;
 mod sdmx_csv;
-mod text;
+pub(crate) mod text;
 
 use std::{
     io::{self, Read},
