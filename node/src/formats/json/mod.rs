@@ -6,6 +6,8 @@
 mod component;
 mod data;
 mod guard;
+mod layout;
+mod observations;
 mod outline;
 mod structure;
 mod walk;
