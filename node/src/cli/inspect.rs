@@ -19,3 +19,21 @@ pub fn inspect(typed: &args::Inspect) -> Result<(), Failure> {
     let message = format!("{} was not read as a whole: {faults}", typed.file.display());
     Err(Failure::Refused { message, advice: None })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_file_read_as_a_whole_is_a_success() {
+        let dir = tempfile::tempdir().unwrap();
+        let code = |text: &str| {
+            let file = dir.path().join("x");
+            std::fs::write(&file, text).unwrap();
+            inspect(&args::Inspect { file, structure: None, json: true }).err().map(|f| f.exit_code())
+        };
+        assert_eq!(code("DATAFLOW,SEX,OBS_VALUE\nA:B(1.0),F,1\n"), None);
+        assert_eq!(code("DATAFLOW,SEX,OBS_VALUE\nA:B(1.0),F,INF\n"), Some(1));
+        assert_eq!(code(""), Some(1));
+    }
+}

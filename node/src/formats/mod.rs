@@ -66,13 +66,13 @@ fn read_path(path: &Path, definitions: Option<&Catalogue>, found: &mut Catalogue
     }
 }
 
-/// A file and nothing else: a pipe cannot be read twice, a device may never end.
+/// A file and nothing else: a pipe cannot be read twice, a device may never end. Asked before it is opened,
+/// because opening a pipe waits for somebody who writes.
 fn open(path: &Path) -> Result<File, Stop> {
-    let file = File::open(path)?;
-    if !file.metadata()?.is_file() {
+    if !std::fs::metadata(path)?.is_file() {
         return Err(Fault::error("file.kind", "this is no file").into());
     }
-    Ok(file)
+    Ok(File::open(path)?)
 }
 
 /// What the file is decides who reads it; its name decides nothing.

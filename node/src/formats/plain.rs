@@ -47,6 +47,22 @@ impl<R: Read> Plain<R> {
         self.granted = bytes;
     }
 
+    /// The next byte alone, for a parser that asks for no more; `None` is the end.
+    #[inline]
+    pub fn next_byte(&mut self) -> io::Result<Option<u8>> {
+        let byte = match self.text.piece().get(self.at) {
+            Some(byte) if self.granted > 0 => *byte,
+            _ => match self.fill_buf()?.first() {
+                Some(byte) => *byte,
+                None => return Ok(None),
+            },
+        };
+        self.at += 1;
+        self.line += u64::from(byte == b'\n');
+        self.granted = self.granted.saturating_sub(1);
+        Ok(Some(byte))
+    }
+
     fn fill(&mut self) -> io::Result<()> {
         if self.is_over || self.at < self.text.piece().len() {
             return Ok(());

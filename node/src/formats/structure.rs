@@ -205,7 +205,9 @@ pub fn presumed_key<'a>(ids: &[&'a str]) -> Vec<&'a str> {
         (Some(time), None) => time,
         (None, None) => 0,
     };
-    let before = ids.iter().take(end).filter(|id| **id != TIME_PERIOD).copied();
+    // A column such as `LAST UPDATE` is no component: an id has no spaces.
+    let is_id = |id: &str| id.chars().all(|c| c.is_ascii_alphanumeric() || "_@$-.".contains(c));
+    let before = ids.iter().take(end).filter(|id| **id != TIME_PERIOD && is_id(id)).copied();
     before.chain(time.filter(|_| end > 0).map(|_| "TIME_PERIOD")).collect()
 }
 
@@ -253,11 +255,12 @@ mod tests {
 
     #[test]
     fn a_key_is_presumed_from_the_order_of_columns() {
-        let cases: [(&[&str], &[&str]); 5] = [
+        let cases: [(&[&str], &[&str]); 6] = [
             (&["FREQ", "TIME_PERIOD", "OBS_STATUS", "OBS_VALUE"], &["FREQ", "TIME_PERIOD"]),
             (&["FREQ", "SEX", "OBS_VALUE", "TIME_PERIOD"], &["FREQ", "SEX", "TIME_PERIOD"]),
             (&["TIME_PERIOD", "SEX", "OBS_VALUE"], &["SEX", "TIME_PERIOD"]),
             (&["DIM_1", "DIM_2", "OBS_VALUE", "ATTR"], &["DIM_1", "DIM_2"]),
+            (&["LAST UPDATE", "geo", "TIME_PERIOD", "OBS_VALUE"], &["geo", "TIME_PERIOD"]),
             (&["M1", "M2", "ATTR"], &[]),
         ];
         for (ids, key) in cases {

@@ -52,7 +52,10 @@ impl<'a> Tally<'a> {
     }
 
     fn learn_dimensions(&mut self, key: &Pairs) {
-        if self.are_declared {
+        // Nearly every key has the ids of the one before.
+        let is_known =
+            || key.len() == self.dimensions.len() && key.iter().zip(&self.dimensions).all(|(k, d)| k.0 == d);
+        if self.are_declared || is_known() {
             return;
         }
         for (id, _) in key.iter() {

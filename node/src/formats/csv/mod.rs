@@ -38,6 +38,7 @@ pub fn read(input: impl Read, first: &[u8], reading: &mut Reading<'_>) -> Result
     let columns = cells.len();
     let mut rows = Rows::new(header, reading);
     while let Some((line, cells)) = records.next(rows.reading.sink)? {
+        rows.count();
         if cells.len() != columns {
             let message = format!("{} cells, the header has {columns}", cells.len());
             rows.reading.sink.fault(Fault::error("csv.columns", message).at(line));
@@ -45,8 +46,6 @@ pub fn read(input: impl Read, first: &[u8], reading: &mut Reading<'_>) -> Result
         }
         if kind == Kind::Data {
             rows.add(line, cells)?;
-        } else {
-            rows.count();
         }
     }
     if rows.is_empty() && !records.was_cut() {

@@ -56,14 +56,13 @@ impl<'r, 'a> Rows<'r, 'a> {
         self.rows == 0
     }
 
-    /// A row of which only the shape is looked at.
+    /// A row, whatever becomes of it.
     pub fn count(&mut self) {
         self.rows += 1;
     }
 
     /// `cells` has as many cells as the header.
     pub fn add(&mut self, line: u64, cells: &StringRecord) -> Result<(), Stop> {
-        self.count();
         self.note_structure(line, cells);
         let Some(action) = self.action(line, cells) else { return Ok(()) };
         self.key.clear();

@@ -31,8 +31,7 @@ pub fn read(
     let all = shared.unremembered() + KEYS_MAX as u64;
     let shares = if shared.unremembered() > 0 { 1 + all / (KEYS_MAX as u64 / 2) } else { 0 };
     for share in 0..shares {
-        let shared = Shared::default();
-        shared.set_share(shares, share);
+        let shared = shared.of_share(shares, share);
         let mut found = Default::default();
         let mut deaf = Reading { definitions: None, found: &mut found, sink: &mut Deaf };
         run(input, &shared, outline, &mut deaf)?;

@@ -5,6 +5,8 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::hash_map::RandomState,
+    hash::BuildHasher,
     io::{self, Read},
 };
 
@@ -24,7 +26,9 @@ pub struct Shared {
     left: Cell<usize>,
     fault: RefCell<Option<Fault>>,
     /// Of keys, only those of this share are remembered: (so many shares, this one).
-    share: Cell<(u64, u64)>,
+    share: (u64, u64),
+    /// Keyed anew in every run: nobody can craft keys that collide.
+    hasher: RandomState,
     /// Keys that were not remembered for want of room.
     unremembered: Cell<u64>,
     /// Bytes of component values that are kept.
@@ -57,13 +61,18 @@ impl Shared {
         self.fault.borrow_mut().get_or_insert(fault);
     }
 
-    pub fn set_share(&self, shares: u64, share: u64) {
-        self.share.set((shares, share));
+    /// For another pass that remembers the keys of one share; whose share a key is, all passes agree on.
+    pub fn of_share(&self, shares: u64, share: u64) -> Self {
+        Self { share: (shares, share), hasher: self.hasher.clone(), ..Self::default() }
+    }
+
+    pub fn hash(&self, key: &str) -> u64 {
+        self.hasher.hash_one(key)
     }
 
     /// Whether a key of this hash is to be remembered.
     pub fn is_shared(&self, hash: u64) -> bool {
-        let (shares, share) = self.share.get();
+        let (shares, share) = self.share;
         shares < 2 || hash % shares == share
     }
 
@@ -109,6 +118,7 @@ impl<'s, R: Read> Guard<'s, R> {
         }
     }
 
+    #[inline]
     fn step(&mut self, byte: u8) -> Result<(), Fault> {
         self.token_bytes += 1;
         match (self.in_string, byte) {
@@ -143,20 +153,24 @@ impl<'s, R: Read> Guard<'s, R> {
 }
 
 impl<R: Read> Read for Guard<'_, R> {
+    /// One byte, whatever is asked for: what is shared must be true to the byte.
+    #[inline]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.shared.line.set(self.plain.line());
-        // The parser asks for one byte at a time, so what is shared is true to the byte.
-        let read = self.plain.read(buffer).inspect_err(|_| {
-            if let Some(fault) = self.plain.take_fault() {
-                self.shared.note(fault);
+        let Some(place) = buffer.first_mut() else { return Ok(0) };
+        let byte = match self.plain.next_byte() {
+            Ok(Some(byte)) => byte,
+            Ok(None) => return Ok(0),
+            Err(error) => {
+                self.plain.take_fault().into_iter().for_each(|fault| self.shared.note(fault));
+                return Err(error);
             }
-        })?;
-        for byte in buffer.iter().take(read) {
-            if let Err(fault) = self.step(*byte) {
-                self.shared.note(fault);
-                return Err(io::ErrorKind::InvalidData.into());
-            }
+        };
+        if let Err(fault) = self.step(byte) {
+            self.shared.note(fault);
+            return Err(io::ErrorKind::InvalidData.into());
         }
-        Ok(read)
+        *place = byte;
+        self.shared.line.set(self.plain.line());
+        Ok(1)
     }
 }

@@ -7,7 +7,7 @@ use std::io::Read;
 
 use super::{
     super::{
-        model::{Action, Pairs, TIME_PERIOD},
+        model::{Action, Pairs, RECORD_BYTES_MAX, TIME_PERIOD},
         reading::Reading,
         stop::Stop,
         structure::{self, Role},
@@ -15,6 +15,7 @@ use super::{
     data::{Body, observed_dimension},
     pull::{Token, Xml},
 };
+use crate::intake::Fault;
 
 /// After the data set's [`Token::Open`], to its end.
 pub fn read<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Body<'_>) -> Result<(), Stop> {
@@ -48,7 +49,7 @@ fn series<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Body<
         None => Role::Dimension,
     })?;
     reading.sink.series(&body.key, body.action);
-    let (key, attributes, action) = (body.key.len(), body.attributes.len(), body.action);
+    let (key, mut attributes, action) = (body.key.len(), body.attributes.len(), body.action);
     loop {
         match xml.next()? {
             Token::Open if xml.name == "Obs" => {
@@ -57,7 +58,11 @@ fn series<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Body<
                 observation(xml, reading, body, true)?;
                 body.action = action;
             }
-            // Attributes of several values.
+            Token::Open if xml.name == "Comp" => {
+                body.attributes.truncate(attributes);
+                body.complex(xml)?;
+                attributes = body.attributes.len();
+            }
             Token::Open => xml.skip()?,
             Token::Close | Token::End => return Ok(()),
             Token::Text => {}
@@ -96,8 +101,14 @@ fn observation<R: Read>(
         let value = typed.rsplit_once(':').map_or(typed, |(_, local)| local);
         body.key.push(&dimension, value)?;
     }
-    // Attributes of several values.
-    xml.skip()?;
+    loop {
+        match xml.next()? {
+            Token::Open if xml.name == "Comp" => body.complex(xml)?,
+            Token::Open => xml.skip()?,
+            Token::Close | Token::End => break,
+            Token::Text => {}
+        }
+    }
     body.emit(row, reading);
     Ok(())
 }
@@ -115,6 +126,34 @@ impl Body<'_> {
             }
         }
         Ok(())
+    }
+
+    /// `<Comp id="…"><Value>…</Value>…</Comp>`, since 3.0: a component of several values, each a pair.
+    fn complex<R: Read>(&mut self, xml: &mut Xml<R>) -> Result<(), Stop> {
+        let id = xml.attribute("id").unwrap_or_default().to_owned();
+        loop {
+            match xml.next()? {
+                Token::Open if xml.name == "Value" => {
+                    let (row, value) = (xml.row, xml.inner_text()?);
+                    let stop = |fault| Stop::from(fault).at(row);
+                    if id != self.primary_measure() {
+                        self.attributes.push(&id, &value).map_err(stop)?;
+                        continue;
+                    }
+                    match self.value.take() {
+                        None => self.value = Some(value),
+                        // Of several values none is the number.
+                        Some(before) if before.len() + value.len() < RECORD_BYTES_MAX => {
+                            self.value = Some(format!("{before};{value}"));
+                        }
+                        Some(_) => return Err(stop(Fault::error("record.bytes", "a measure is too long"))),
+                    }
+                }
+                Token::Open => xml.skip()?,
+                Token::Close | Token::End => return Ok(()),
+                Token::Text => {}
+            }
+        }
     }
 
     fn presumed_role(&self, id: &str) -> Role {
