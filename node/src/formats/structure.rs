@@ -9,9 +9,11 @@ use super::model::{OBS_VALUE, TIME_PERIOD};
 use crate::intake::Fault;
 
 /// Codes kept of one structure message; the largest codelists in use have some 100,000.
-const CODES_KEPT_MAX: usize = 2_000_000;
+const CODES_KEPT_MAX: usize = 1_000_000;
 /// Definitions, components and dataflows kept of one message.
 const ARTEFACTS_MAX: usize = 200_000;
+/// Ids and names of all that is kept.
+const NAMES_BYTES_MAX: usize = 64 << 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -79,6 +81,7 @@ pub struct Catalogue {
     pub codes: u64,
     kept: usize,
     artefacts: usize,
+    names_bytes: usize,
     dsds: Vec<Dsd>,
     /// A dataflow's `AGENCY:ID`, and its definition's.
     dataflows: HashMap<String, String>,
@@ -123,6 +126,7 @@ impl Catalogue {
         if self.kept > CODES_KEPT_MAX {
             return Err(too_many("codes", CODES_KEPT_MAX));
         }
+        self.charge(id.len())?;
         match self.codelists.get_mut(codelist) {
             Some(codes) => {
                 codes.insert(id.to_owned());
@@ -135,13 +139,14 @@ impl Catalogue {
     }
 
     pub fn begin_dsd(&mut self, name: String) -> Result<(), Fault> {
-        self.count()?;
+        self.count(name.len())?;
         self.dsds.push(Dsd { name, ..Dsd::default() });
         Ok(())
     }
 
     pub fn add_component(&mut self, component: Component) -> Result<(), Fault> {
-        self.count()?;
+        // The id stands in three places.
+        self.count(3 * component.id.len() + component.codelist.len() + component.concept.len())?;
         if let Some(dsd) = self.dsds.last_mut() {
             dsd.add(component);
         }
@@ -149,13 +154,13 @@ impl Catalogue {
     }
 
     pub fn add_dataflow(&mut self, flow: String, dsd: String) -> Result<(), Fault> {
-        self.count()?;
+        self.count(flow.len() + dsd.len())?;
         self.dataflows.insert(flow, dsd);
         Ok(())
     }
 
     pub fn add_concept(&mut self, concept: String, codelist: String) -> Result<(), Fault> {
-        self.count()?;
+        self.count(concept.len() + codelist.len())?;
         self.concepts.insert(concept, codelist);
         Ok(())
     }
@@ -167,9 +172,20 @@ impl Catalogue {
         all.filter(|d| seen.insert(d.as_str())).cloned().collect()
     }
 
-    fn count(&mut self) -> Result<(), Fault> {
+    fn count(&mut self, names_bytes: usize) -> Result<(), Fault> {
         self.artefacts += 1;
-        if self.artefacts > ARTEFACTS_MAX { Err(too_many("definitions", ARTEFACTS_MAX)) } else { Ok(()) }
+        if self.artefacts > ARTEFACTS_MAX {
+            return Err(too_many("definitions", ARTEFACTS_MAX));
+        }
+        self.charge(names_bytes)
+    }
+
+    fn charge(&mut self, bytes: usize) -> Result<(), Fault> {
+        self.names_bytes += bytes;
+        match self.names_bytes <= NAMES_BYTES_MAX {
+            true => Ok(()),
+            false => Err(too_many("bytes of names", NAMES_BYTES_MAX)),
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use talanoa_proto::limits;
+
 use super::{
     grouped::Grouped,
     model::{Action, DataSet, Message, Observation, Pairs, Sink, TIME_PERIOD},
@@ -45,6 +47,11 @@ impl<'a> Tally<'a> {
     }
 
     fn name_dimension(&mut self, id: &str) {
+        if id.len() > limits::NAME_BYTES_MAX {
+            let message = format!("the name {} is too long", cell::shown(id.as_bytes()));
+            self.faults.push(Fault::error("component.name", message));
+            return;
+        }
         if self.named.len() < DIMENSIONS_MAX && !self.named.contains(id) {
             self.named.insert(id.to_owned());
             self.dimensions.push(id.to_owned());

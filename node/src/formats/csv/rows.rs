@@ -127,14 +127,25 @@ impl<'r, 'a> Rows<'r, 'a> {
             return;
         }
         let structure = id(named).to_owned();
-        let is_sound = matches!(kind, "dataflow" | "datastructure" | "dataprovision") && is_name(&structure);
-        if !is_sound && self.header.style != Style::Plain {
-            let shown = format!("{} {}", cell::shown(kind.as_bytes()), cell::shown(named.as_bytes()));
-            let message = format!("{shown}; expected for example dataflow AGENCY:ID(1.0.0)");
-            self.reading.sink.fault(Fault::error("sdmx.structure", message).at(line));
+        if let Some(fault) = self.doubt(kind, &structure) {
+            self.reading.sink.fault(fault.at(line));
         }
         self.last_structure = Some((kind.to_owned(), named.to_owned()));
         self.begin_data_set(&structure);
+    }
+
+    fn doubt(&self, kind: &str, structure: &str) -> Option<Fault> {
+        if self.header.style == Style::Plain {
+            return None;
+        }
+        let shown = format!("{} {}", cell::shown(kind.as_bytes()), cell::shown(structure.as_bytes()));
+        let message = format!("{shown}; expected for example dataflow AGENCY:ID(1.0.0)");
+        let is_kind = |kind: &str| matches!(kind, "dataflow" | "datastructure" | "dataprovision");
+        match is_name(structure) {
+            true if is_kind(kind) => None,
+            true if is_kind(&kind.to_ascii_lowercase()) => Some(Fault::warning("sdmx.structure", message)),
+            _ => Some(Fault::error("sdmx.structure", message)),
+        }
     }
 
     fn begin_data_set(&mut self, structure: &str) {

@@ -11,7 +11,7 @@ use super::{
 use crate::intake::Fault;
 
 /// All values of all components of one file.
-const VALUES_BYTES_MAX: usize = 64 << 20;
+const VALUES_BYTES_MAX: usize = 32 << 20;
 /// Components of one level.
 const COMPONENTS_MAX: usize = super::super::model::COLUMNS_MAX;
 
@@ -69,9 +69,19 @@ impl<'de> Items<'de> for Components<'_> {
             let message = format!("more than {COMPONENTS_MAX} components; reading stopped here");
             return Err(self.shared.stop(Fault::error("record.columns", message)));
         }
+        spend(self.shared, reader.component.id.len() + size_of::<Component>())?;
         self.all.push(reader.component);
         Ok(true)
     }
+}
+
+/// What is kept of components costs its room, however many structures share it.
+pub fn spend<E: Error>(shared: &Shared, bytes: usize) -> Result<(), E> {
+    if shared.spend_values(bytes) <= VALUES_BYTES_MAX {
+        return Ok(());
+    }
+    let message = format!("the components have more than {VALUES_BYTES_MAX} bytes of values");
+    Err(shared.stop(Fault::error("json.values", message)))
 }
 
 struct ComponentReader<'s> {
@@ -108,11 +118,7 @@ impl<'de> Items<'de> for ValuesReader<'_, '_> {
     fn item<A: SeqAccess<'de>>(&mut self, items: &mut A) -> Result<bool, A::Error> {
         let Some(text) = items.next_element_seed(ValueSeed(self.shared))? else { return Ok(false) };
         // Each value costs its end too, however short it is.
-        let cost = text.len() + size_of::<usize>();
-        if self.shared.spend_values(cost) > VALUES_BYTES_MAX {
-            let message = format!("the components have more than {VALUES_BYTES_MAX} bytes of values");
-            return Err(self.shared.stop(Fault::error("json.values", message)));
-        }
+        spend(self.shared, text.len() + size_of::<usize>())?;
         self.values.push(&text);
         Ok(true)
     }

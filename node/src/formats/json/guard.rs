@@ -29,6 +29,8 @@ pub struct Shared {
     share: (u64, u64),
     /// Keyed anew in every run: nobody can craft keys that collide.
     hasher: RandomState,
+    /// Keys of the objects in hand.
+    remembered: Cell<usize>,
     /// Keys that were not remembered for want of room.
     unremembered: Cell<u64>,
     /// Bytes of component values that are kept.
@@ -74,6 +76,18 @@ impl Shared {
     pub fn is_shared(&self, hash: u64) -> bool {
         let (shares, share) = self.share;
         shares < 2 || hash % shares == share
+    }
+
+    pub fn may_remember(&self, max: usize) -> bool {
+        self.remembered.get() < max
+    }
+
+    pub fn remember(&self, keys: usize) {
+        self.remembered.set(self.remembered.get() + keys);
+    }
+
+    pub fn forget(&self, keys: usize) {
+        self.remembered.set(self.remembered.get().saturating_sub(keys));
     }
 
     pub fn unremembered(&self) -> u64 {

@@ -4,7 +4,7 @@ use serde::de::{MapAccess, SeqAccess};
 
 use super::{
     super::structure,
-    component::{Component, Components},
+    component::{Component, Components, spend},
     guard::Shared,
     walk::{Array, Fields, Items, Object, Skip, Text},
 };
@@ -91,6 +91,7 @@ impl<'de> Items<'de> for Links<'_, '_> {
         }
         if self.1.is_empty() && matches!(link.rel.as_str(), "dataflow" | "datastructure") {
             *self.1 = structure::of_urn(&link.urn);
+            spend(self.0, self.1.len())?;
         }
         Ok(true)
     }

@@ -9,8 +9,9 @@ use super::{
 };
 use crate::intake::Fault;
 
-/// The codes of one codelist that are held until its id is known.
+/// The codes of one codelist that are held until its id is known, and their ids.
 const CODES_HELD_MAX: usize = 1_000_000;
+const CODES_BYTES_MAX: usize = 32 << 20;
 
 /// The fields of `data` in a structure message.
 pub struct Artefacts<'s, 'c> {
@@ -90,7 +91,7 @@ impl<'de> Fields<'de> for Artefact<'_> {
             "id" => self.id = map.next_value::<Text>()?.0.unwrap_or_default(),
             "structure" => self.structure = map.next_value::<Text>()?.0.unwrap_or_default(),
             "codes" | "geoFeatureSetCodes" | "geoGridCodes" => {
-                map.next_value_seed(Array(&mut Codes(shared, &mut self.codes)))?;
+                map.next_value_seed(Array(&mut Codes { shared, all: &mut self.codes, bytes: 0 }))?;
             }
             "dataStructureComponents" => {
                 map.next_value_seed(Object(shared, &mut Parts(shared, &mut self.components)))?
@@ -101,19 +102,24 @@ impl<'de> Fields<'de> for Artefact<'_> {
     }
 }
 
-struct Codes<'s, 'l>(&'s Shared, &'l mut Vec<String>);
+struct Codes<'s, 'l> {
+    shared: &'s Shared,
+    all: &'l mut Vec<String>,
+    bytes: usize,
+}
 
 impl<'de> Items<'de> for Codes<'_, '_> {
     fn item<A: SeqAccess<'de>>(&mut self, items: &mut A) -> Result<bool, A::Error> {
-        let mut code = ComponentReader::new(self.0, Role::Attribute);
-        if items.next_element_seed(Object(self.0, &mut code))?.is_none() {
+        let mut code = ComponentReader::new(self.shared, Role::Attribute);
+        if items.next_element_seed(Object(self.shared, &mut code))?.is_none() {
             return Ok(false);
         }
-        if self.1.len() >= CODES_HELD_MAX {
-            let message = format!("more than {CODES_HELD_MAX} codes in one codelist; reading stopped here");
-            return Err(self.0.stop(Fault::error("structure.limit", message)));
+        self.bytes += code.component.id.len();
+        if self.all.len() >= CODES_HELD_MAX || self.bytes > CODES_BYTES_MAX {
+            let message = "one codelist has more codes than can be held; reading stopped here";
+            return Err(self.shared.stop(Fault::error("structure.limit", message)));
         }
-        self.1.push(code.component.id);
+        self.all.push(code.component.id);
         Ok(true)
     }
 }

@@ -9,7 +9,7 @@ use crate::intake::{Fault, cell};
 
 /// Fewer keys are compared with each other, more are put into a set.
 const COMPARED_MAX: usize = 16;
-/// Keys of one object that are remembered: 18 bytes each.
+/// Keys that are remembered at once, of an object and of those around it: 18 bytes each.
 pub const KEYS_MAX: usize = if cfg!(test) { 100 } else { 3_500_000 };
 
 /// Who reads an object's fields.
@@ -47,6 +47,7 @@ impl<'de, F: Fields<'de>> Visitor<'de> for Object<'_, '_, F> {
             seen.add(&key, self.0)?;
             self.1.field(&key, &mut map)?;
         }
+        self.0.forget(seen.many.len());
         Ok(())
     }
 
@@ -215,11 +216,14 @@ impl Seen {
             match shared.is_shared(hash) {
                 false => true,
                 // Another pass over the file looks at these: see `data`.
-                true if many.len() >= KEYS_MAX => {
+                true if !shared.may_remember(KEYS_MAX) => {
                     shared.pass_over();
                     true
                 }
-                true => many.insert(hash),
+                true => {
+                    shared.remember(1);
+                    many.insert(hash)
+                }
             }
         };
         if is_new {

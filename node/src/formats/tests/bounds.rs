@@ -35,6 +35,16 @@ fn what_is_too_wide_or_too_long_is_refused_before_it_is_held() {
 }
 
 #[test]
+fn names_are_bounded() {
+    let long = "A".repeat(300);
+    assert_eq!(refusal(xml(&format!("<{long}/>"))), "xml.name");
+    assert_eq!(refusal(xml(&format!("<Obs {long}=''/>"))), "xml.name");
+    assert_eq!(refusal(format!("DATAFLOW,{long},OBS_VALUE\nA:B(1.0),F,1\n")), "component.name");
+    let header = format!("<Header><Structure structureID='{}'/></Header>", "A".repeat(5000));
+    assert_eq!(refusal(xml("").replace("<DataSet>", &format!("{header}<DataSet>"))), "xml.header");
+}
+
+#[test]
 fn an_observation_of_8_mb_is_refused() {
     let parts = "1,".repeat(4 * MIB);
     let text = format!(

@@ -6,9 +6,12 @@ use super::{
     super::{model::Action, stop::Stop, structure},
     pull::{Token, Xml},
 };
+use crate::intake::Fault;
 
 /// Structures one header may name.
 const STRUCTURES_MAX: usize = 10_000;
+/// All names of one of them.
+const STRUCTURE_BYTES_MAX: usize = 4096;
 
 #[derive(Debug, Default)]
 pub struct Header {
@@ -76,6 +79,9 @@ impl Structure {
                 Token::Text => {}
                 Token::End => break,
             }
+        }
+        if id.len() + artefact.len() + at_observation.len() > STRUCTURE_BYTES_MAX {
+            return Err(Stop::from(Fault::error("xml.header", "a structure has an absurd name")).at(xml.row));
         }
         Ok(Self { id, artefact, at_observation })
     }

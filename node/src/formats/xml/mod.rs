@@ -30,7 +30,7 @@ pub fn read(input: impl Read, reading: &mut Reading<'_>) -> Result<(), Stop> {
         | "StructureSpecificTimeSeriesData" => Kind::Data,
         "Structure" => Kind::Structure,
         "Error" => Kind::Error,
-        _ if name.contains("Metadata") => Kind::Metadata,
+        "GenericMetadata" | "StructureSpecificMetadata" | "MetadataSet" => Kind::Metadata,
         _ => {
             let shown = cell::shown(name.as_bytes());
             let message = format!("SDMX-ML {version} {shown} is no message with data or structures");

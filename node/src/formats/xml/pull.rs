@@ -10,6 +10,8 @@ use quick_xml::{
     events::{BytesStart, Event},
 };
 
+use talanoa_proto::limits;
+
 use super::super::{
     model::{DEPTH_MAX, Pairs, RECORD_BYTES_MAX},
     plain::Plain,
@@ -126,6 +128,7 @@ impl<R: Read> Xml<R> {
             return Err(Fault::error("xml.depth", message).into());
         }
         let name = element.name().0;
+        check_name(name)?;
         let (prefix, local) = name.split_once(':').unwrap_or(("", name));
         self.name.clear();
         self.name.push_str(local);
@@ -141,6 +144,7 @@ impl<R: Read> Xml<R> {
                 }
                 other => syntax(&other.to_string()),
             })?;
+            check_name(attribute.key.0)?;
             self.attributes.push(attribute.key.0, &value)?;
         }
         self.check_attributes()
@@ -232,8 +236,19 @@ fn check_encoding(declared: Option<&str>) -> Result<(), Stop> {
     }
 }
 
+/// No id of the standard is so long; one of a megabyte is no name.
+fn check_name(name: &str) -> Result<(), Stop> {
+    if name.len() <= limits::NAME_BYTES_MAX {
+        return Ok(());
+    }
+    let message = format!("the name {} is too long", cell::shown(name.as_bytes()));
+    Err(Fault::error("xml.name", message).into())
+}
+
+/// The parser's words may quote the file: a megabyte of it must not become a message of one.
 fn syntax(what: &str) -> Stop {
-    Fault::error("xml.syntax", what.to_owned()).into()
+    let words: String = what.chars().filter(|c| !c.is_control()).take(200).collect();
+    Fault::error("xml.syntax", words).into()
 }
 
 fn truncated() -> Stop {
