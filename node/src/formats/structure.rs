@@ -83,9 +83,13 @@ pub struct Catalogue {
     artefacts: usize,
     names_bytes: usize,
     dsds: Vec<Dsd>,
+    /// Where each is, by its name.
+    places: HashMap<String, usize>,
     /// A dataflow's `AGENCY:ID`, and its definition's.
     dataflows: HashMap<String, String>,
     codelists: HashMap<String, HashSet<String>>,
+    /// Of these not all codes are in the message.
+    open_codelists: HashSet<String>,
     /// `AGENCY:SCHEME.CONCEPT`, and its codelist.
     concepts: HashMap<String, String>,
 }
@@ -104,17 +108,29 @@ impl Catalogue {
     /// is but one definition it is meant: files are often written for a dataflow that is not beside it.
     pub fn dsd_of(&self, structure: &str) -> Option<&Dsd> {
         let name = unversioned(structure);
-        let of_flow = self.dataflows.get(name).map(String::as_str);
-        let named = self.dsds.iter().find(|d| d.name == name || Some(d.name.as_str()) == of_flow);
-        let mut useful = self.dsds.iter().filter(|d| !d.dimensions.is_empty());
-        named.or_else(|| useful.next().filter(|_| useful.next().is_none()))
+        let of_flow = || self.dataflows.get(name).and_then(|dsd| self.places.get(dsd));
+        let named = self.places.get(name).or_else(of_flow).and_then(|n| self.dsds.get(*n));
+        named.or_else(|| {
+            let mut useful = self.dsds.iter().filter(|d| !d.dimensions.is_empty());
+            useful.next().filter(|_| useful.next().is_none())
+        })
     }
 
-    /// `None`: not coded, or the codelist is not in the message.
+    /// `None`: not coded, or the codelist is not, or not as a whole, in the message.
     pub fn codes_of(&self, component: &Component) -> Option<&HashSet<String>> {
         let by_concept = || self.concepts.get(&component.concept);
         let codelist = Some(&component.codelist).filter(|c| !c.is_empty()).or_else(by_concept)?;
+        if self.open_codelists.contains(codelist) {
+            return None;
+        }
         self.codelists.get(codelist).filter(|codes| !codes.is_empty())
+    }
+
+    /// A partial codelist, or one that extends another: what it lists is not all there is.
+    pub fn open_codelist(&mut self, codelist: &str) -> Result<(), Fault> {
+        self.count(codelist.len())?;
+        self.open_codelists.insert(codelist.to_owned());
+        Ok(())
     }
 
     pub fn add_code(&mut self, codelist: &str, id: &str) -> Result<(), Fault> {
@@ -139,7 +155,8 @@ impl Catalogue {
     }
 
     pub fn begin_dsd(&mut self, name: String) -> Result<(), Fault> {
-        self.count(name.len())?;
+        self.count(2 * name.len())?;
+        self.places.insert(name.clone(), self.dsds.len());
         self.dsds.push(Dsd { name, ..Dsd::default() });
         Ok(())
     }

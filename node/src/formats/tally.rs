@@ -31,7 +31,7 @@ pub struct Tally<'a> {
     last: Option<(i64, String)>,
     definitions: Option<&'a Catalogue>,
     /// Of the data set in hand.
-    dsd: Option<Dsd>,
+    dsd: Option<&'a Dsd>,
     /// Its dimensions are known from the file or a definition, not from its keys.
     are_declared: bool,
     named: HashSet<String>,
@@ -104,7 +104,7 @@ impl<'a> Tally<'a> {
 
     /// Against the definition, where one was given.
     fn check_key(&mut self, row: u64, key: &Pairs, attributes: &Pairs) {
-        let (Some(definitions), Some(dsd)) = (self.definitions, &self.dsd) else { return };
+        let (Some(definitions), Some(dsd)) = (self.definitions, self.dsd) else { return };
         for dimension in dsd.dimensions.iter().filter(|d| key.get(d).is_none()) {
             let message = format!("the dimension {dimension} is missing");
             self.faults.push(Fault::error("dimension.missing", message).at(row));
@@ -145,10 +145,7 @@ impl Sink for Tally<'_> {
 
     fn data_set(&mut self, data_set: &DataSet<'_>) {
         self.data_sets += 1;
-        // A clone per data set, not per observation.
-        if self.dsd.as_ref().map(|d| &d.name) != data_set.dsd.map(|d| &d.name) {
-            self.dsd = data_set.dsd.cloned();
-        }
+        self.dsd = self.definitions.and_then(|d| d.dsd_of(data_set.structure));
         if self.definitions.is_some() && data_set.dsd.is_none() {
             let shown = cell::shown(data_set.structure.as_bytes());
             let message = format!("the structure given does not define {shown}: nothing was checked");

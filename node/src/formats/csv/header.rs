@@ -118,7 +118,8 @@ impl Header {
             match cell {
                 "ACTION" if self.action.is_none() => self.action = Some(at),
                 // What they say is in the components' own columns too.
-                "SERIES_KEY" | "OBS_KEY" if self.style == Style::V2 => {}
+                "SERIES_KEY" | "OBS_KEY" => {}
+                "KEY" if self.style == Style::Plain => {}
                 _ => {
                     let (id, is_many) = component(cell);
                     // Beside its codes a warehouse puts their labels, under names for people.

@@ -54,7 +54,12 @@ impl<'de> Items<'de> for Each<'_, '_> {
         }
         let name = format!("{}:{}", artefact.agency, artefact.id);
         let told = match self.what {
-            What::Codelist => artefact.codes.iter().try_for_each(|code| self.found.add_code(&name, code)),
+            What::Codelist => {
+                let open = if artefact.is_open { self.found.open_codelist(&name) } else { Ok(()) };
+                open.and_then(|()| {
+                    artefact.codes.iter().try_for_each(|code| self.found.add_code(&name, code))
+                })
+            }
             What::Dataflow => self.found.add_dataflow(name, structure::of_urn(&artefact.structure)),
             What::Dsd => self
                 .found
@@ -72,6 +77,8 @@ struct Artefact<'s> {
     agency: String,
     id: String,
     structure: String,
+    /// A codelist of which only a part is here.
+    is_open: bool,
     codes: Vec<String>,
     components: Vec<Component>,
 }
@@ -79,7 +86,7 @@ struct Artefact<'s> {
 impl<'s> Artefact<'s> {
     fn new(shared: &'s Shared) -> Self {
         let (agency, id, structure) = Default::default();
-        Self { shared, agency, id, structure, codes: Vec::new(), components: Vec::new() }
+        Self { shared, agency, id, structure, is_open: false, codes: Vec::new(), components: Vec::new() }
     }
 }
 
@@ -90,6 +97,11 @@ impl<'de> Fields<'de> for Artefact<'_> {
             "agencyID" => self.agency = map.next_value::<Text>()?.0.unwrap_or_default(),
             "id" => self.id = map.next_value::<Text>()?.0.unwrap_or_default(),
             "structure" => self.structure = map.next_value::<Text>()?.0.unwrap_or_default(),
+            "isPartial" => self.is_open |= map.next_value::<Text>()?.0.as_deref() == Some("true"),
+            "codelistExtensions" => {
+                self.is_open = true;
+                map.next_value_seed(Skip(shared))?;
+            }
             "codes" | "geoFeatureSetCodes" | "geoGridCodes" => {
                 map.next_value_seed(Array(&mut Codes { shared, all: &mut self.codes, bytes: 0 }))?;
             }

@@ -68,3 +68,17 @@ fn a_definition_of_something_else_checks_nothing_silently() {
     let report = look_with(csv, Some(&definitions(&two)));
     assert_eq!((report.is_whole(), faults(&report)), (false, vec![("structure.missing", 0)]));
 }
+
+#[test]
+fn a_codelist_of_which_a_part_is_given_refuses_no_code() {
+    let csv = "DATAFLOW,SEX,AGE,TIME_PERIOD,VALUE\nA:FLOW(1.0),X,Y0T4,2001,1\n";
+    let open = [
+        STRUCTURE.to_owned(),
+        STRUCTURE.replace("id=\"CL_SEX\"", "id=\"CL_SEX\" isPartial=\"true\""),
+        STRUCTURE.replace("<s:Code id=\"F\"/>", "<s:Code id=\"F\"/><s:CodelistExtension/>"),
+        JSON.replace("\"id\":\"CL_SEX\"", "\"id\":\"CL_SEX\",\"isPartial\":true"),
+        JSON.replace("\"id\":\"CL_SEX\"", "\"id\":\"CL_SEX\",\"codelistExtensions\":[]"),
+    ];
+    let whole: Vec<bool> = open.iter().map(|s| look_with(csv, Some(&definitions(s))).is_whole()).collect();
+    assert_eq!(whole, [false, true, true, true, true]);
+}

@@ -1,6 +1,7 @@
 //! SDMX-ML 2.1, 3.0 and 3.1: which message it is, what its header says, and who reads the rest.
 
 mod data;
+mod faults;
 mod footer;
 mod generic;
 mod header;

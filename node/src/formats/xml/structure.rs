@@ -62,6 +62,12 @@ impl Walk {
         match (parent, xml.name.as_str()) {
             (lists, _) if lists.ends_with("Codelists") && xml.name.ends_with("Codelist") => {
                 self.codelist = reference(xml);
+                if xml.attribute("isPartial") == Some("true") {
+                    found.open_codelist(&self.codelist)?;
+                }
+            }
+            (list, "CodelistExtension") if list.ends_with("Codelist") => {
+                found.open_codelist(&self.codelist)?;
             }
             (list, "Code" | "GeoFeatureSetCode" | "GeoGridCode" | "GridCode")
                 if list.ends_with("Codelist") =>
