@@ -79,6 +79,9 @@ pub struct DataSet<'a> {
     pub dsd: Option<&'a Dsd>,
     /// In the order of the key, if the file or the definition tells; else they are learnt from the keys.
     pub dimensions: &'a [String],
+    /// The file does not tell dimensions from attributes, and no definition was given: the key is presumed
+    /// from the order in which the standard writes components.
+    pub is_presumed: bool,
     pub action: Action,
 }
 

@@ -17,6 +17,7 @@ pub struct Report {
     pub deleted: u64,
     pub series: u64,
     pub dimensions: Vec<String>,
+    pub are_presumed: bool,
     pub first: Option<String>,
     pub last: Option<String>,
     pub sum: Option<f64>,
@@ -36,6 +37,7 @@ impl Report {
             observations: tally.observations,
             deleted: tally.deleted,
             series: tally.series,
+            are_presumed: tally.are_presumed,
             sum: tally.sum.total(),
             codes: found.codes,
             faults: tally.faults.lines(),
@@ -109,7 +111,9 @@ impl Report {
                     line("deletions", format!("{} (never shown as data)", self.deleted));
                 }
                 line("series", self.series.to_string());
-                line("dimensions", self.dimensions.join(", "));
+                let presumed = " (presumed: --structure would tell)";
+                let doubt = if self.are_presumed && !self.dimensions.is_empty() { presumed } else { "" };
+                line("dimensions", self.dimensions.join(", ") + doubt);
                 let period = |p: &Option<String>| p.clone().unwrap_or_else(|| "–".to_owned());
                 line("period", format!("{} to {}", period(&self.first), period(&self.last)));
                 line("sum", self.sum.map_or_else(|| "–".to_owned(), |sum| sum.to_string()));

@@ -24,6 +24,7 @@ pub struct Tally<'a> {
     pub series: u64,
     pub data_sets: u64,
     pub dimensions: Vec<String>,
+    pub are_presumed: bool,
     pub sum: Sum,
     pub faults: Grouped,
     /// Start, and the period as it is written.
@@ -145,6 +146,7 @@ impl Sink for Tally<'_> {
 
     fn data_set(&mut self, data_set: &DataSet<'_>) {
         self.data_sets += 1;
+        self.are_presumed |= data_set.is_presumed;
         self.dsd = self.definitions.and_then(|d| d.dsd_of(data_set.structure));
         if self.definitions.is_some() && data_set.dsd.is_none() {
             let shown = cell::shown(data_set.structure.as_bytes());

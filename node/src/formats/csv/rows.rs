@@ -169,6 +169,7 @@ impl<'r, 'a> Rows<'r, 'a> {
             structure,
             dsd: self.dsd,
             dimensions: &dimensions,
+            is_presumed: self.dsd.is_none(),
             action: Action::Information,
         });
     }

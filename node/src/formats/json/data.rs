@@ -111,7 +111,13 @@ impl Top<'_, '_> {
         placed.sort_by_key(|(position, _)| *position);
         let dimensions: Vec<String> = placed.into_iter().map(|(_, id)| id.to_owned()).collect();
         let dsd = self.reading.dsd_of(&layout.structure);
-        let data_set = DataSet { structure: &layout.structure, dsd, dimensions: &dimensions, action };
+        let data_set = DataSet {
+            structure: &layout.structure,
+            dsd,
+            dimensions: &dimensions,
+            is_presumed: false,
+            action,
+        };
         self.reading.sink.data_set(&data_set);
     }
 }

@@ -99,7 +99,11 @@ fn the_report_has_the_fields_that_scripts_rely_on() {
     });
     assert_eq!(report.json(), expected);
     assert!(!report.is_whole());
-    assert!(report.page().contains("  dimensions    FREQ, TIME_PERIOD\n"), "{}", report.page());
+    let page = report.page();
+    assert!(
+        page.contains("  dimensions    FREQ, TIME_PERIOD (presumed: --structure would tell)\n"),
+        "{page}"
+    );
 }
 
 #[test]

@@ -103,8 +103,9 @@ fn data_set<R: Read>(
         "" => TIME_PERIOD.to_owned(),
         named => named.to_owned(),
     };
-    let data_set = DataSet { structure: &structure.artefact, dsd, dimensions: &[], action };
-    reading.sink.data_set(&data_set);
+    let is_presumed = layout == Layout::Specific && dsd.is_none();
+    let structure = structure.artefact.as_str();
+    reading.sink.data_set(&DataSet { structure, dsd, dimensions: &[], is_presumed, action });
     let mut body = Body {
         dsd,
         action,
