@@ -15,6 +15,7 @@ pub mod containers;
 pub mod demo;
 pub mod export;
 pub mod feed;
+pub mod formats;
 pub mod fsck;
 pub mod get;
 pub mod home;

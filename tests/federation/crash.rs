@@ -407,6 +407,7 @@ fn the_delivery_of_a_receipt_survives_a_kill_of_the_holder_at_every_point() {
         assert!(fj.try_serve(Some("enospc@100")));
         // Uses up what may still be written before the disk is full.
         while fj.publish(&root.join("one.csv"), "B").code == 0 {}
+        assert!(fj.is_running(), "a full disk ended the node: {}", fj.log());
         fj.talanoa(&["revoke", &id, "--purge"]).ok();
         wait_for("a receipt that is owed", || (spc.status()["receipts_owed"] == 1).then_some(()));
     });

@@ -53,6 +53,13 @@ pub enum Command {
         #[arg(long, value_name = "MAPPING.toml")]
         out: Option<PathBuf>,
     },
+    /// Say what a file is and holds, without publishing it; needs no node
+    #[command(
+        after_help = "Reads SDMX-CSV 1.0 and 2.x, SDMX-ML 2.1 and 3.x, SDMX-JSON 1.0 and 2.x: data, structures, metadata.\n\
+        Example: talanoa inspect deaths.xml --structure dsd.xml\n\
+        Exits 0 only when the file was read as a whole."
+    )]
+    Inspect(Inspect),
     /// Take a release back; everybody who received it is told
     Withdraw {
         /// For example FJ/CHILD_DEATHS@3
@@ -350,6 +357,17 @@ pub struct Publish {
 }
 
 #[derive(Debug, Args)]
+pub struct Inspect {
+    pub file: PathBuf,
+    /// A structure message to check the file against
+    #[arg(long, value_name = "FILE")]
+    pub structure: Option<PathBuf>,
+    /// One JSON object instead of a page
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct Revoke {
     /// Id of the grant, or at least its first 8 digits
     pub grant: String,
@@ -463,6 +481,7 @@ mod tests {
             "publish a.csv b.csv --dataset A --title T --title fr=Titre --kind alert --licence CC0-1.0 --theme equity --strict --dry-run",
             "map a.csv",
             "map a.csv.gz --out a.toml",
+            "inspect a.xml --structure dsd.xml --json",
             "withdraw FJ/A@1 --reason wrong",
             "grant --to SPC --dataset all --action list --purpose research --until 2027-01-01 --key k",
             "grant --to SPC --dataset A --until 2027-01-01 --draft d",

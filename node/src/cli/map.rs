@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Context;
 
-use super::{exit::Failure, remote::write_new};
+use super::{exit::Failure, offline::write_new};
 use crate::{
     containers::{self, Opened},
     mapping::{self, Mapping, Summary},

@@ -5,6 +5,7 @@ mod consent;
 pub mod consent_args;
 mod draft_file;
 pub mod exit;
+mod inspect;
 mod map;
 pub mod offline;
 mod progress;
@@ -59,6 +60,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Sign { file, key } => offline::sign(&file, &key),
         Command::Merge { file, copies } => offline::merge(&file, &copies),
         Command::Verify { folder, federation, member } => offline::verify(&folder, federation, member),
+        Command::Inspect(typed) => tokio::task::block_in_place(|| inspect::inspect(&typed)),
         Command::Fsck => offline::fsck(dir),
         Command::Repair(typed) => offline::repair(dir, typed.json).await,
         Command::Reindex => tokio::task::block_in_place(|| offline::reindex(dir)),

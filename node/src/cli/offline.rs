@@ -197,7 +197,7 @@ pub async fn charter_adopt(dir: &Path, path: &Path) -> Outcome {
 }
 
 /// Never over a file that is there.
-fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let file = fs::OpenOptions::new().write(true).create_new(true).open(path);
     let written = file.and_then(|mut f| f.write_all(bytes));
     Ok(written.with_context(|| format!("{}: not written", path.display()))?)

@@ -55,29 +55,30 @@ pub struct Grammar<R> {
 
 impl<R: Read> Grammar<R> {
     pub fn new(input: R, limits: &Limits) -> Self {
+        Self::cut_at(input, limits, b',', 1)
+    }
+
+    /// Where the comma is the decimal sign, columns are cut by another character. `first_line` is the number of
+    /// the line with which the input begins.
+    pub fn cut_at(input: R, limits: &Limits, delimiter: u8, first_line: u64) -> Self {
         Self {
             text: Text::new(input),
             handed: 0,
             admitted: 0,
             state: State::RecordStart,
-            line: 1,
+            line: first_line,
             after_cr: false,
             mark: Mark::default(),
             quote_line: 0,
             record_bytes: 0,
             columns: 0,
-            delimiter: b',',
+            delimiter,
             limits: limits.clone(),
             ended: VecDeque::new(),
             fault: None,
             is_over: false,
             is_empty: true,
         }
-    }
-
-    /// Another delimiter, and the number of the line with which the input begins.
-    pub fn cut_at(self, delimiter: u8, first_line: u64) -> Self {
-        Self { delimiter, line: first_line, ..self }
     }
 
     /// The next whole record. `None`: what the parser holds is the torso before a fault.

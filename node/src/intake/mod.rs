@@ -8,7 +8,7 @@ pub(crate) mod coverage;
 mod csv;
 mod document;
 mod fault;
-mod grammar;
+pub(crate) mod grammar;
 pub(crate) mod keys;
 pub(crate) mod period;
 mod plain_csv;

@@ -24,7 +24,7 @@ impl<R: Read> Records<R> {
 
     /// Another delimiter, and the number of the line with which the input begins.
     pub fn cut_at(input: R, limits: &Limits, delimiter: u8, first_line: u64) -> Self {
-        let grammar = Grammar::new(input, limits).cut_at(delimiter, first_line);
+        let grammar = Grammar::cut_at(input, limits, delimiter, first_line);
         let reader =
             ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(grammar);
         Self { reader, cells: ByteRecord::new(), was_cut: false }

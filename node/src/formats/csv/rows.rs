@@ -1,0 +1,197 @@
+//! One observation a row, unless the row deletes, or gives attributes to a part of the key alone.
+
+use std::borrow::Cow;
+
+use csv::StringRecord;
+
+use super::{
+    super::{
+        model::{Action, DataSet, OBS_VALUE, Observation, Pairs, TIME_PERIOD},
+        reading::Reading,
+        stop::Stop,
+        structure::{self, Dsd, Role},
+    },
+    header::{Column, Header, Style},
+};
+use crate::intake::{Fault, cell};
+
+/// A dimension that does not apply to the row's attributes.
+const SWITCHED_OFF: &str = "~";
+
+/// `ID: Name` carries a label beside the id; the id is what counts.
+pub fn id(cell: &str) -> &str {
+    cell.split_once(": ").map_or(cell, |(id, _)| id)
+}
+
+pub struct Rows<'r, 'a> {
+    header: Header,
+    pub reading: &'r mut Reading<'a>,
+    dsd: Option<&'a Dsd>,
+    /// One for each of the header's columns, as the structure in hand sees them; `None`: not a component.
+    roles: Vec<Option<Role>>,
+    primary_measure: String,
+    /// Kind and name as the last row wrote them: most files repeat them in every row.
+    last_structure: Option<(String, String)>,
+    rows: u64,
+    key: Pairs,
+    attributes: Pairs,
+}
+
+impl<'r, 'a> Rows<'r, 'a> {
+    pub fn new(header: Header, reading: &'r mut Reading<'a>) -> Self {
+        Self {
+            header,
+            reading,
+            dsd: None,
+            roles: Vec::new(),
+            primary_measure: OBS_VALUE.to_owned(),
+            last_structure: None,
+            rows: 0,
+            key: Pairs::default(),
+            attributes: Pairs::default(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// A row, whatever becomes of it.
+    pub fn count(&mut self) {
+        self.rows += 1;
+    }
+
+    /// `cells` has as many cells as the header.
+    pub fn add(&mut self, line: u64, cells: &StringRecord) -> Result<(), Stop> {
+        self.note_structure(line, cells);
+        let Some(action) = self.action(line, cells) else { return Ok(()) };
+        self.key.clear();
+        self.attributes.clear();
+        let (mut value, mut has_whole_key) = (None, true);
+        for (column, role) in self.header.columns.iter().zip(&self.roles) {
+            let written = cells.get(column.at).unwrap_or_default();
+            let text = if self.header.has_labels && !column.is_many { id(written) } else { written };
+            let pushed = match role {
+                Some(Role::Dimension) if text.is_empty() || text == SWITCHED_OFF => {
+                    has_whole_key = false;
+                    Ok(())
+                }
+                Some(Role::Dimension) => self.key.push(&column.id, text),
+                Some(Role::Measure) if column.id == self.primary_measure => {
+                    value = Some(self.header.decimal(text)).filter(|v| !v.is_empty());
+                    Ok(())
+                }
+                Some(Role::Measure) => Ok(()),
+                Some(Role::Attribute) if written.is_empty() => Ok(()),
+                Some(Role::Attribute) => self.attributes.push(&column.id, text),
+                None => Ok(()),
+            };
+            pushed.map_err(|fault| Stop::from(fault).at(line))?;
+        }
+        // Since 2.0 a row may give attributes to a part of the key: nothing was observed there.
+        let may_be_partial = self.header.style == Style::V2 && action != Action::Delete;
+        if value.is_none() && !has_whole_key && may_be_partial {
+            return Ok(());
+        }
+        self.reading.sink.observation(&Observation {
+            row: line,
+            action,
+            key: &self.key,
+            time: self.key.get(TIME_PERIOD),
+            value: value.as_deref(),
+            attributes: &self.attributes,
+        });
+        Ok(())
+    }
+
+    /// `None`: nobody can say what the row wants, so it is not taken for data.
+    fn action(&mut self, line: u64, cells: &StringRecord) -> Option<Action> {
+        let Some(at) = self.header.action else { return Some(Action::Information) };
+        let written = cells.get(at).unwrap_or_default();
+        let action = Action::parse(written);
+        if action.is_none() {
+            let message = format!("ACTION {}; it is I, A, R, M or D", cell::shown(written.as_bytes()));
+            self.reading.sink.fault(Fault::error("sdmx.action", message).at(line));
+        }
+        action
+    }
+
+    fn note_structure(&mut self, line: u64, cells: &StringRecord) {
+        let cell = |n: usize| cells.get(n).unwrap_or_default();
+        let (kind, named) = match self.header.style {
+            Style::V1 => ("dataflow", cell(0)),
+            Style::V2 => (cell(0), cell(1)),
+            Style::Plain | Style::Metadata => ("", ""),
+        };
+        if self.last_structure.as_ref().is_some_and(|(k, n)| k == kind && n == named) {
+            return;
+        }
+        let structure = id(named).to_owned();
+        if let Some(fault) = self.doubt(kind, &structure) {
+            self.reading.sink.fault(fault.at(line));
+        }
+        self.last_structure = Some((kind.to_owned(), named.to_owned()));
+        self.begin_data_set(&structure);
+    }
+
+    fn doubt(&self, kind: &str, structure: &str) -> Option<Fault> {
+        if self.header.style == Style::Plain {
+            return None;
+        }
+        let shown = format!("{} {}", cell::shown(kind.as_bytes()), cell::shown(structure.as_bytes()));
+        let message = format!("{shown}; expected for example dataflow AGENCY:ID(1.0.0)");
+        let is_kind = |kind: &str| matches!(kind, "dataflow" | "datastructure" | "dataprovision");
+        match is_name(structure) {
+            true if is_kind(kind) => None,
+            true if is_kind(&kind.to_ascii_lowercase()) => Some(Fault::warning("sdmx.structure", message)),
+            _ => Some(Fault::error("sdmx.structure", message)),
+        }
+    }
+
+    fn begin_data_set(&mut self, structure: &str) {
+        self.dsd = self.reading.dsd_of(structure);
+        let mut dimensions = Vec::new();
+        if let Some(dsd) = self.dsd {
+            self.primary_measure = dsd.primary_measure().to_owned();
+            // What the definition does not know is a column that somebody added.
+            self.roles = self.header.columns.iter().map(|c| dsd.role(&c.id)).collect();
+        } else {
+            let ids: Vec<&str> = self.header.columns.iter().map(|c| c.id.as_str()).collect();
+            dimensions = structure::presumed_key(&ids).into_iter().map(str::to_owned).collect::<Vec<_>>();
+            let role = |Column { id, .. }: &Column| match id.as_str() {
+                OBS_VALUE => Role::Measure,
+                id if dimensions.iter().any(|d| d == id) => Role::Dimension,
+                _ => Role::Attribute,
+            };
+            self.roles = self.header.columns.iter().map(|c| Some(role(c))).collect();
+        }
+        self.reading.sink.data_set(&DataSet {
+            structure,
+            dsd: self.dsd,
+            dimensions: &dimensions,
+            is_presumed: self.dsd.is_none(),
+            action: Action::Information,
+        });
+    }
+}
+
+impl Header {
+    /// With a decimal point, where the file's columns show that it may write a comma.
+    fn decimal<'c>(&self, text: &'c str) -> Cow<'c, str> {
+        let is_comma = self.has_decimal_comma && !text.contains('.') && text.matches(',').count() == 1;
+        if is_comma { text.replace(',', ".").into() } else { text.into() }
+    }
+}
+
+/// `AGENCY:ID`, and `(VERSION)` where the artefact has one.
+fn is_name(text: &str) -> bool {
+    let made_of = |part: &str, more: &str| {
+        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
+    };
+    let Some((agency, rest)) = text.split_once(':') else { return false };
+    let (id, version) = match rest.split_once('(') {
+        Some((id, version)) => (id, version.strip_suffix(')').unwrap_or_default()),
+        None => (rest, "1"),
+    };
+    made_of(agency, "._-") && made_of(id, "_-@$") && made_of(version, ".-+*~")
+}

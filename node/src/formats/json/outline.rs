@@ -1,0 +1,243 @@
+//! The first pass: what the message is and how its indexes are meant. Observations are passed over.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::{Value, value::RawValue};
+
+use super::{
+    super::{
+        model::{Action, Kind},
+        stop::Stop,
+        structure::Catalogue,
+    },
+    guard::Shared,
+    layout::{Layout, LayoutReader},
+    pass,
+    structure::Artefacts,
+    walk::{Array, Fields, Items, Object, Skip, Text},
+};
+use crate::intake::{Fault, cell};
+
+/// Data sets, structures and errors of one message that are remembered.
+const LISTED_MAX: usize = 100_000;
+
+#[derive(Debug, Default)]
+pub struct Outline {
+    pub schema: String,
+    /// `dataSets` stands beside the header: the layout before 1.0.
+    pub is_bare: bool,
+    pub has_structure_list: bool,
+    pub layouts: Vec<Layout>,
+    /// Of each data set: what is to be done with it, and its place among the layouts.
+    pub data_sets: Vec<(Action, usize)>,
+    pub errors: Vec<String>,
+    has_data: bool,
+    has_metadata: bool,
+    has_artefacts: bool,
+}
+
+impl Outline {
+    pub fn kind(&self) -> Option<Kind> {
+        Some(match self {
+            Self { has_data: true, .. } => Kind::Data,
+            Self { has_metadata: true, .. } => Kind::Metadata,
+            Self { has_artefacts: true, .. } => Kind::Structure,
+            _ if !self.errors.is_empty() => Kind::Error,
+            _ => return None,
+        })
+    }
+}
+
+pub fn read(
+    input: &mut (impl std::io::Read + std::io::Seek),
+    found: &mut Catalogue,
+) -> Result<Outline, Stop> {
+    let shared = Shared::default();
+    let mut top = Top { shared: &shared, found, outline: Outline::default(), is_inside: false };
+    let read = pass(input, &shared, Object(&shared, &mut top));
+    let outline = top.outline;
+    read?;
+    if shared.unremembered() > 0 {
+        return Err(Fault::error("json.keys", "an object has millions of keys").into());
+    }
+    Ok(outline)
+}
+
+/// The message, and its `data`: before 1.0 they were one.
+struct Top<'s, 'c> {
+    shared: &'s Shared,
+    found: &'c mut Catalogue,
+    outline: Outline,
+    is_inside: bool,
+}
+
+impl<'de> Fields<'de> for Top<'_, '_> {
+    fn field<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        let shared = self.shared;
+        match key {
+            "$schema" => self.outline.schema = map.next_value::<Text>()?.0.unwrap_or_default(),
+            "meta" | "header" => map.next_value_seed(Object(shared, &mut Meta(shared, &mut self.outline)))?,
+            "data" if !self.is_inside => {
+                self.is_inside = true;
+                map.next_value_seed(Object(shared, &mut *self))?;
+                self.is_inside = false;
+            }
+            "dataSets" => {
+                self.outline.has_data = true;
+                self.outline.is_bare |= !self.is_inside;
+                map.next_value_seed(Array(&mut DataSets(shared, &mut self.outline)))?;
+            }
+            "structure" => {
+                let mut layout = LayoutReader::new(shared);
+                map.next_value_seed(Object(shared, &mut layout))?;
+                self.outline.layouts.push(layout.layout);
+            }
+            "structures" => map.next_value_seed(Structures(self))?,
+            "metadataSets" | "metadatasets" => {
+                self.outline.has_metadata = true;
+                map.next_value_seed(Skip(shared))?;
+            }
+            "errors" => map.next_value_seed(Array(&mut Errors(shared, &mut self.outline)))?,
+            _ if self.is_inside => {
+                self.outline.has_artefacts = true;
+                Artefacts { shared, found: self.found }.read(key, map)?;
+            }
+            _ => map.next_value_seed(Skip(shared))?,
+        }
+        Ok(())
+    }
+}
+
+struct Meta<'s, 'o>(&'s Shared, &'o mut Outline);
+
+impl<'de> Fields<'de> for Meta<'_, '_> {
+    fn field<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "schema" => self.1.schema = map.next_value::<Text>()?.0.unwrap_or_default(),
+            _ => map.next_value_seed(Skip(self.0))?,
+        }
+        Ok(())
+    }
+}
+
+/// In a data message of 2.x the list of layouts; in drafts of structure messages an object of artefacts.
+struct Structures<'t, 's, 'c>(&'t mut Top<'s, 'c>);
+
+impl<'de> DeserializeSeed<'de> for Structures<'_, '_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Structures<'_, '_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("structures")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<(), A::Error> {
+        self.0.outline.has_structure_list = true;
+        Array(&mut Layouts(self.0.shared, &mut self.0.outline)).visit_seq(items)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        let was_inside = std::mem::replace(&mut self.0.is_inside, true);
+        Object(self.0.shared, &mut *self.0).visit_map(map)?;
+        self.0.is_inside = was_inside;
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+struct Layouts<'s, 'o>(&'s Shared, &'o mut Outline);
+
+impl<'de> Items<'de> for Layouts<'_, '_> {
+    fn item<A: SeqAccess<'de>>(&mut self, items: &mut A) -> Result<bool, A::Error> {
+        let mut reader = LayoutReader::new(self.0);
+        if items.next_element_seed(Object(self.0, &mut reader))?.is_none() {
+            return Ok(false);
+        }
+        listed(self.1.layouts.len(), "structures", self.0)?;
+        self.1.layouts.push(reader.layout);
+        Ok(true)
+    }
+}
+
+fn listed<E: serde::de::Error>(len: usize, what: &str, shared: &Shared) -> Result<(), E> {
+    match len < LISTED_MAX {
+        true => Ok(()),
+        false => Err(shared.stop(Fault::error("json.limit", format!("more than {LISTED_MAX} {what}")))),
+    }
+}
+
+struct DataSets<'s, 'o>(&'s Shared, &'o mut Outline);
+
+impl<'de> Items<'de> for DataSets<'_, '_> {
+    fn item<A: SeqAccess<'de>>(&mut self, items: &mut A) -> Result<bool, A::Error> {
+        let mut head = DataSetHead { shared: self.0, action: Action::Information, layout: 0 };
+        if items.next_element_seed(Object(self.0, &mut head))?.is_none() {
+            return Ok(false);
+        }
+        listed(self.1.data_sets.len(), "data sets", self.0)?;
+        self.1.data_sets.push((head.action, head.layout));
+        Ok(true)
+    }
+}
+
+/// Its action may stand behind its observations, and must be known before them.
+struct DataSetHead<'s> {
+    shared: &'s Shared,
+    action: Action,
+    layout: usize,
+}
+
+impl<'de> Fields<'de> for DataSetHead<'_> {
+    fn field<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        match key {
+            "action" => {
+                let word = map.next_value::<Text>()?.0.unwrap_or_else(|| "Information".to_owned());
+                self.action = Action::parse(&word).ok_or_else(|| {
+                    let shown = cell::shown(word.as_bytes());
+                    let known = "Append, Replace, Merge, Information, Delete";
+                    let message = format!("the action {shown} is none of {known}");
+                    self.shared.stop(Fault::error("sdmx.action", message))
+                })?;
+            }
+            "structure" => {
+                self.layout = map.next_value::<Text>()?.0.and_then(|n| n.parse().ok()).unwrap_or(usize::MAX);
+            }
+            // The second pass looks into these.
+            "series" | "observations" => {
+                map.next_value::<IgnoredAny>()?;
+            }
+            _ => map.next_value_seed(Skip(self.shared))?,
+        }
+        Ok(())
+    }
+}
+
+struct Errors<'s, 'o>(&'s Shared, &'o mut Outline);
+
+impl<'de> Items<'de> for Errors<'_, '_> {
+    fn item<A: SeqAccess<'de>>(&mut self, items: &mut A) -> Result<bool, A::Error> {
+        self.0.hold();
+        let Some(raw) = items.next_element::<Box<RawValue>>()? else { return Ok(false) };
+        self.0.release();
+        let value = serde_json::from_str(raw.get()).unwrap_or(Value::Null);
+        let plain = |v: &Value| v.as_str().map(str::to_owned).or_else(|| v.as_u64().map(|n| n.to_string()));
+        let parts = ["code", "status", "title", "message", "detail"].iter().filter_map(|k| value.get(k));
+        let parts: Vec<String> = parts.chain([&value]).filter_map(plain).collect();
+        let said: String = parts.join(" ").chars().filter(|c| !c.is_control()).take(500).collect();
+        if self.1.errors.len() < LISTED_MAX {
+            self.1.errors.push(if said.is_empty() { "an error that says nothing".to_owned() } else { said });
+        }
+        Ok(true)
+    }
+}

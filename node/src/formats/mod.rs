@@ -1,0 +1,91 @@
+//! Files of the SDMX family, read as streams: SDMX-CSV, SDMX-ML and SDMX-JSON into one model.
+//!
+//! A reader pours observations into a [`model::Sink`] and keeps none of them: its memory does not grow with
+//! the file. It reads by the standard, names what it cannot read, and never opens anything but the file.
+//! [`inspect`] is the first sink; nothing is published here.
+
+pub mod model;
+pub mod report;
+pub mod structure;
+
+mod csv;
+mod grouped;
+mod json;
+mod plain;
+mod reading;
+mod sniff;
+mod stop;
+mod tally;
+mod value;
+mod xml;
+
+use std::{
+    fs::File,
+    io::{Read, Seek},
+    path::Path,
+};
+
+use crate::intake::Fault;
+use model::{Kind, Sink};
+use reading::Reading;
+use report::Report;
+use sniff::Family;
+use stop::Stop;
+use structure::Catalogue;
+use tally::Tally;
+
+/// Looks at a file; with a structure message beside it, checks it against that.
+pub fn inspect(path: &Path, structure: Option<&Path>) -> Report {
+    let Some(structure) = structure else { return look(path, None) };
+    let mut definitions = Catalogue::keeping_codes();
+    let mut tally = Tally::new(None);
+    read_path(structure, None, &mut definitions, &mut tally);
+    let is_structure = tally.message.as_ref().is_some_and(|m| m.kind == Kind::Structure);
+    if is_structure && !tally.faults.has_errors() {
+        return look(path, Some(&definitions));
+    }
+    if !is_structure {
+        tally.fault(Fault::error("structure.unreadable", "what --structure names is no structure message"));
+    }
+    Report::of_structure(tally)
+}
+
+fn look(path: &Path, definitions: Option<&Catalogue>) -> Report {
+    let (mut found, mut tally) = (Catalogue::default(), Tally::new(definitions));
+    read_path(path, definitions, &mut found, &mut tally);
+    Report::of(tally, &found)
+}
+
+fn read_path(path: &Path, definitions: Option<&Catalogue>, found: &mut Catalogue, sink: &mut dyn Sink) {
+    let read = open(path).and_then(|mut file| {
+        let mut reading = Reading { definitions, found, sink: &mut *sink };
+        read_message(&mut file, &mut reading)
+    });
+    if let Err(stop) = read {
+        stop.tell(sink);
+    }
+}
+
+/// A file and nothing else: a pipe cannot be read twice, a device may never end. Asked before it is opened,
+/// because opening a pipe waits for somebody who writes.
+fn open(path: &Path) -> Result<File, Stop> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(Fault::error("file.kind", "this is no file").into());
+    }
+    Ok(File::open(path)?)
+}
+
+/// What the file is decides who reads it; its name decides nothing.
+fn read_message(input: &mut (impl Read + Seek), reading: &mut Reading<'_>) -> Result<(), Stop> {
+    let mut first = Vec::new();
+    input.by_ref().take(sniff::BYTES).read_to_end(&mut first)?;
+    input.rewind()?;
+    match sniff::family(&first)? {
+        Family::Xml => xml::read(input, reading),
+        Family::Json => json::read(input, reading),
+        Family::Csv => csv::read(input, &first, reading),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,69 @@
+//! What a file is, by its first bytes.
+
+use super::stop::Stop;
+use crate::intake::Fault;
+
+/// Enough for any first line that tells.
+pub const BYTES: u64 = 4096;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    Xml,
+    Json,
+    Csv,
+}
+
+/// Known by their first bytes, and not read here.
+const OTHERS: [(&[u8], &str); 10] = [
+    (b"\x1f\x8b", "compressed with gzip: unpack it first"),
+    (b"PK\x03\x04", "a zip archive or a spreadsheet (.xlsx): unpack it, or save the sheet as CSV"),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd: unpack it first"),
+    (b"BZh", "compressed with bzip2: unpack it first"),
+    (b"\xfd7zXZ", "compressed with xz: unpack it first"),
+    (b"\xd0\xcf\x11\xe0", "an old spreadsheet (.xls): save the sheet as CSV"),
+    (b"%PDF", "a PDF document"),
+    (b"PAR1", "a Parquet file"),
+    (b"UNA", "SDMX-EDI (GESMES), which is not read: export it as SDMX-ML or SDMX-CSV"),
+    (b"UNB+", "SDMX-EDI (GESMES), which is not read: export it as SDMX-ML or SDMX-CSV"),
+];
+
+pub fn family(first: &[u8]) -> Result<Family, Stop> {
+    if first.is_empty() {
+        return Err(Fault::error("file.empty", "the file is empty").into());
+    }
+    if first.starts_with(b"\xff\xfe") || first.starts_with(b"\xfe\xff") {
+        let message = "the file is UTF-16; save it as UTF-8";
+        return Err(Fault::error("encoding.utf16", message).at_byte(0).into());
+    }
+    if let Some((_, what)) = OTHERS.iter().find(|(magic, _)| first.starts_with(magic)) {
+        return Err(Fault::error("file.format", format!("the file is {what}")).into());
+    }
+    let text = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first);
+    let begin = text.iter().find(|b| !b.is_ascii_whitespace());
+    Ok(match begin {
+        Some(b'<') => Family::Xml,
+        Some(b'{' | b'[') => Family::Json,
+        _ => Family::Csv,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_bytes_tell_the_family_or_the_reason() {
+        assert_eq!(family(b"\xef\xbb\xbf \n<a/>").unwrap(), Family::Xml);
+        assert_eq!(family(b" {}").unwrap(), Family::Json);
+        assert_eq!(family(b"STRUCTURE,STRUCTURE_ID").unwrap(), Family::Csv);
+        for (bytes, code) in [
+            (b"".as_slice(), "file.empty"),
+            (b"\xff\xfe<\0", "encoding.utf16"),
+            (b"\x1f\x8b\x08", "file.format"),
+            (b"UNA:+.? '", "file.format"),
+        ] {
+            let Err(Stop::Fault(fault)) = family(bytes) else { panic!("{code}") };
+            assert_eq!(fault.code, code);
+        }
+    }
+}

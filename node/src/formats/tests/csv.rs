@@ -1,0 +1,101 @@
+use super::*;
+
+const HEAD: &str = "STRUCTURE,STRUCTURE_ID,ACTION,SEX,TIME_PERIOD,OBS_VALUE,NOTE\n";
+
+#[test]
+fn labels_and_names_are_beside_the_ids() {
+    let both = "STRUCTURE[|];STRUCTURE_ID;ACTION;SERIES_KEY;OBS_KEY;SEX: Sexe;TIME_PERIOD: Temps;OBS_VALUE: Valeur\n\
+        dataflow;A:B(1.0): Titre: long;I;F;F.2001;F: Femmes: toutes;2001: 2001;12,4\n";
+    assert_eq!(heard(both), ["2 Information SEX=F TIME_PERIOD=2001 | 12.4 |"]);
+    let names = "STRUCTURE,STRUCTURE_ID,STRUCTURE_NAME,ACTION,SEX,Sex,TIME_PERIOD,Time,OBS_VALUE,Value\n\
+        dataflow,A:B,Title,A,F,Women,2001,2001,12.4,\n";
+    assert_eq!(heard(names), ["2 Append SEX=F TIME_PERIOD=2001 | 12.4 |"]);
+}
+
+#[test]
+fn several_values_stay_in_their_cell() {
+    let many = "STRUCTURE[;],STRUCTURE_ID,ACTION,SEX,OBS_VALUE,A1[],A2[en;fr]\n\
+        dataflow,A:B(1.0),M,F,1,X;Y,\"en:Yes: it is;fr:Oui\"\n";
+    assert_eq!(heard(many), ["2 Merge SEX=F | 1 | A1=X;Y A2=en:Yes: it is;fr:Oui"]);
+    let report = look_at(many.replace("[;]", ""));
+    assert_eq!(faults(&report), [("csv.header", 1), ("csv.header", 1)]);
+}
+
+#[test]
+fn deletions_and_unknown_actions_are_never_data() {
+    let text = format!(
+        "{HEAD}dataflow,A:B(1.0),D,F,2001,5,\ndataflow,A:B(1.0),X,F,2002,6,\ndataflow,A:B(1.0),R,F,2003,7,\n\
+         dataflow,A:B(1.0),D,,,-,\n"
+    );
+    let report = look_at(&text);
+    assert_eq!((report.observations, report.deleted, report.sum), (1, 2, Some(7.0)));
+    assert_eq!((report.first.as_deref(), faults(&report)), (Some("2003"), vec![("sdmx.action", 3)]));
+    assert!(!report.is_whole());
+}
+
+#[test]
+fn attributes_of_a_part_of_the_key_are_no_observation() {
+    let text = format!(
+        "{HEAD}dataflow,A:B(1.0),M,F,,,note\ndataflow,A:B(1.0),M,F,~,,note\ndataflow,A:B(1.0),M,F,2001,,\n"
+    );
+    assert_eq!(heard(&text), ["4 Merge SEX=F TIME_PERIOD=2001 | - |"]);
+}
+
+#[test]
+fn each_structure_begins_a_data_set() {
+    let text = format!(
+        "{HEAD}dataflow,A:B(1.0),I,F,2001,1,\ndatastructure,A:C,I,F,2001,2,\nmetadataflow,A:C,I,F,2001,3,\n"
+    );
+    let report = look_at(&text);
+    assert_eq!((report.observations, faults(&report)), (3, vec![("sdmx.structure", 4)]));
+}
+
+#[test]
+fn plain_csv_is_read_where_it_has_a_measure() {
+    let text = "REF_AREA,Geographic area,TIME_PERIOD,OBS_VALUE,Unit\nAFG,Afghanistan,2020,57.5,x\nFJI,Fiji,2021,,x\n";
+    let report = look_at(text);
+    assert_eq!((report.format(), report.observations, report.sum), ("CSV", 2, Some(57.5)));
+    assert_eq!(report.dimensions, ["REF_AREA", "TIME_PERIOD"]);
+    assert_eq!(refusal("country,year,deaths\nFJ,2001,5\n"), "csv.unknown");
+}
+
+#[test]
+fn a_row_is_as_wide_as_the_header() {
+    let rows = "dataflow,A:B(1.0),I,F,2001,1\n".repeat(10_000);
+    let report = look_at(format!("{HEAD}{rows}dataflow,A:B(1.0),I,F,2001,1,\n"));
+    assert_eq!((report.observations, faults(&report)), (1, vec![("csv.columns", 2)]));
+    assert_eq!(report.faults[0].message, "6 cells, the header has 7 (10000 times)");
+}
+
+#[test]
+fn values_are_told_apart() {
+    let rows: String = ["9223372036854775808", "-0", "1e2", "NaN", "", ":", "1e999"]
+        .iter()
+        .map(|value| format!("dataflow,A:B(1.0),I,F,2001,{value},\n"))
+        .collect();
+    let report = look_at(format!("{HEAD}{rows}"));
+    assert_eq!(report.sum, Some(9_223_372_036_854_775_908.0));
+    assert_eq!(faults(&report), [("value.not_a_number", 7), ("value.infinite", 8)]);
+}
+
+#[test]
+fn headers_that_mean_nothing_are_refused() {
+    for (text, code) in [
+        ("STRUCTURE,ACTION,SEX\ndataflow,I,F\n", "sdmx.unsupported"),
+        ("DATAFLOW,SEX,SEX,OBS_VALUE\nA:B(1.0),F,F,1\n", "csv.header"),
+        ("DATAFLOW,SEX,,OBS_VALUE\nA:B(1.0),F,F,1\n", "csv.header"),
+        ("DATAFLOW,SEX,OBS_VALUE\n", "table.empty"),
+        ("\n\n", "table.empty"),
+        ("DATAFLOW,SEX,OBS_VALUE\nA:B(1.0),\"F,1\n", "csv.quote"),
+        ("DATAFLOW,SEX,OBS_VALUE\nA:B(1.0),\"F\"x,1\n", "csv.quote"),
+    ] {
+        assert_eq!(refusal(text), code, "{text}");
+    }
+}
+
+#[test]
+fn reference_metadata_is_no_data() {
+    let text = "MDSTRUCTURE[|];MDSTRUCTURE_ID;METADATASET_ID;TARGET_TYPES;TARGET_IDS;ATTRIBUTE_1\nmetadataflow;A:B(1.0);A:C(1.0);dataflow;A:D(1.0);x\n";
+    let report = look_at(text);
+    assert_eq!((report.kind(), report.observations, report.is_whole()), (Some(Kind::Metadata), 0, true));
+}

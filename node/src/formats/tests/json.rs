@@ -1,0 +1,140 @@
+use super::*;
+
+fn flat(data_set: &str) -> String {
+    format!(
+        r#"{{"meta":{{"schema":"https://json.sdmx.org/2.1.0/sdmx-json-data-schema.json"}},
+"data":{{"dataSets":[{{{data_set}}}],"structures":[{{"dimensions":{{"observation":[
+{{"id":"TIME_PERIOD","keyPosition":1,"values":[{{"id":"2001"}},{{"id":"2002"}}]}},
+{{"id":"SEX","keyPosition":0,"values":[{{"id":"F"}}]}}]}},
+"attributes":{{"observation":[{{"id":"ST","values":[{{"id":"A"}}]}},{{"id":"NOTE"}}]}}}}]}}}}"#
+    )
+}
+
+#[test]
+fn indexes_mean_values_and_numbers_keep_their_digits() {
+    let text = flat(
+        r#""observations":{"0:0":[9223372036854775808,0,"a: \"b\""],"1:0":[18446744073709551617.5,null,{"en":"x"}]}"#,
+    );
+    assert_eq!(
+        heard(&text),
+        [
+            r#"2 Information TIME_PERIOD=2001 SEX=F | 9223372036854775808 | ST=A NOTE=a: "b""#,
+            r#"2 Information TIME_PERIOD=2002 SEX=F | 18446744073709551617.5 | NOTE={"en":"x"}"#,
+        ]
+    );
+    let report = look_at(&text);
+    assert_eq!((report.format(), report.version()), ("SDMX-JSON", "2.1.0"));
+    assert_eq!(report.dimensions, ["SEX", "TIME_PERIOD"]);
+}
+
+#[test]
+fn an_action_behind_the_observations_counts_as_one_before() {
+    let report = look_at(flat(r#""observations":{"0:0":[1]},"action":"Delete""#));
+    assert_eq!((report.observations, report.deleted, report.sum, report.is_whole()), (0, 1, None, true));
+    assert_eq!(refusal(flat(r#""observations":{"0:0":[1]},"action":"Drop""#)), "sdmx.action");
+}
+
+#[test]
+fn series_and_the_layout_before_1_0_are_read() {
+    let text = r#"{"header":{"id":"x"},"dataSets":[{"action":"Information","series":{
+        "0":{"attributes":[0],"observations":{"0":[1.5],"1":[null]}},"1":{"observations":{}}}}],
+        "structure":{"dimensions":{"dataSet":[{"id":"FREQ","values":[{"id":"A"}]}],
+        "series":[{"id":"SEX","values":[{"id":"F"},{"id":"M"}]}],
+        "observation":[{"id":"TIME","role":"TIME_PERIOD","values":[{"id":"2001"},{"id":"2002"}]}]}}}"#;
+    let report = look_at(text);
+    assert_eq!((report.version(), report.observations, report.series), ("pre-1.0", 2, 2));
+    assert_eq!((report.sum, report.last.as_deref()), (Some(1.5), Some("2002")));
+    assert_eq!(faults(&report), []);
+}
+
+#[test]
+fn several_measures_have_one_that_is_primary() {
+    let two = r#"{"data":{"structures":[{"dimensions":{"observation":[{"id":"SEX","values":["F"]}]},
+        "measures":{"observation":[{"id":"LOW"},{"id":"OBS_VALUE","values":[{"value":7.25}]}]},
+        "attributes":{"observation":[{"id":"ST","values":["A"]}]}}],"dataSets":[{"observations":{"0":[1,0,0]}}]}}"#;
+    assert_eq!(heard(two), ["3 Information SEX=F | 7.25 | ST=A"]);
+}
+
+#[test]
+fn equal_keys_are_refused_wherever_they_are() {
+    for text in [
+        flat(r#""observations":{"0:0":[1],"0:0":[2]}"#),
+        flat(r#""observations":{"0:0":[1],"\u0030:0":[2]}"#),
+        flat(r#""observations":{"0:0":[1]},"observations":{"1:0":[2]}"#),
+        flat(r#""observations":{"0:0":[1,null,{"en":"a","en":"b"}]}"#),
+        flat(r#""links":[{"a":{"b":1,"b":2}}]"#),
+        flat("").replacen("\"meta\"", "\"data\":null,\"meta\"", 1),
+        flat("").replace(r#""keyPosition":1"#, r#""id":"SEX""#),
+    ] {
+        assert_eq!(refusal(&text), "json.duplicate", "{text}");
+    }
+    let report = look_at(flat(r#""observations":{"0:0":[1],"0:0":[2]}"#));
+    assert_eq!(report.faults[0].message, r#"the key "0:0" is twice in one object"#);
+}
+
+#[test]
+fn indexes_that_mean_nothing_are_told_and_hide_no_other() {
+    let report =
+        look_at(flat(r#""observations":{"0:9":[1],"x:0":[2],"0:0:0":[4],"0":[8],"0:0":[16],"1:0":[32,7]}"#));
+    assert_eq!((report.observations, report.sum, report.is_whole()), (2, Some(48.0), false));
+    assert_eq!(report.fault_count(), 5);
+    assert_eq!(refusal(flat(r#""structure":3,"observations":{"0:0":[1]}"#)), "json.structure");
+    assert_eq!(refusal(flat(r#""observations":{"0:0":5}"#)), "json.observation");
+}
+
+#[test]
+fn broken_documents_are_no_success() {
+    let whole = flat(r#""observations":{"0:0":[1]}"#);
+    assert!(look_at(&whole).is_whole());
+    for end in 1..whole.len() {
+        let report = look_at(&whole[..end]);
+        assert!(!report.is_whole() && !report.faults.is_empty(), "{}", &whole[..end]);
+    }
+    for (text, code) in [
+        (whole.clone() + "x", "json.syntax"),
+        (whole.clone() + "{}", "json.syntax"),
+        (whole.replace("[1]", "[NaN]"), "json.syntax"),
+        (whole.replace("[1]", "[01]"), "json.syntax"),
+        (whole.replace("[1]", "[1e999]"), "value.infinite"),
+        (whole.replace("[1]", "[\"-INF\"]"), "value.infinite"),
+        (whole.replace("\"2001\"", "\"2001-13\""), "period.illegal"),
+        (whole.replace("2.1.0", "3.0.0"), "sdmx.version"),
+        (whole.replace("[1]", "[1\0]"), "encoding.nul"),
+        ("[1,2]".to_owned(), "json.layout"),
+        ("{}".to_owned(), "sdmx.unknown"),
+        (r#"{"name":"npm","version":"1.0"}"#.to_owned(), "sdmx.unknown"),
+    ] {
+        assert_eq!(refusal(&text), code, "{text}");
+    }
+}
+
+#[test]
+fn error_messages_are_shown_and_never_data() {
+    for text in [
+        r#"{"meta":{},"errors":[{"code":404,"title":"No results"}]}"#,
+        r#"{"errors":[{"code":"404","detail":"No results"}]}"#,
+        r#"{"errors":["404 No results"]}"#,
+    ] {
+        let report = look_at(text);
+        assert_eq!((report.kind(), report.is_whole()), (Some(Kind::Error), false), "{text}");
+        assert_eq!(report.faults[0].message, "404 No results");
+    }
+}
+
+/// More keys than are remembered at once; a test remembers few.
+#[test]
+fn equal_keys_far_from_each_other_are_found_too() {
+    let values = |n: usize| (0..n).map(|i| format!("\"{i}\"")).collect::<Vec<_>>().join(",");
+    let keys = |more: &str| {
+        let keys = (0..1000).map(|i| format!("\"{i}\":[1]")).collect::<Vec<_>>().join(",");
+        format!(
+            r#"{{"data":{{"structures":[{{"dimensions":{{"observation":[{{"id":"A","values":[{}]}}]}}}}],"dataSets":[{{"observations":{{{keys}{more}}}}}]}}}}"#,
+            values(1001)
+        )
+    };
+    let report = look_at(keys(r#","1000":[1]"#));
+    assert_eq!((report.observations, faults(&report)), (1001, vec![]));
+    for again in [0, 10, 99, 500, 999] {
+        assert_eq!(refusal(keys(&format!(r#","{again}":[1]"#))), "json.duplicate", "{again}");
+    }
+}

@@ -1,0 +1,154 @@
+use super::*;
+
+const V21: &str = "http://www.sdmx.org/resources/sdmxml/schemas/v2_1/message";
+
+fn message(root: &str, body: &str) -> String {
+    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><m:{root} xmlns:m=\"{V21}\">\n{body}\n</m:{root}>")
+}
+
+fn header(at_observation: &str) -> String {
+    format!(
+        "<m:Header><m:Structure structureID='S' dimensionAtObservation='{at_observation}'>\
+         <c:Structure><Ref agencyID='A' id='B' version='1.0'/></c:Structure></m:Structure></m:Header>"
+    )
+}
+
+#[test]
+fn generic_series_give_their_key_to_each_observation() {
+    let text = message(
+        "GenericData",
+        &(header("TIME_PERIOD")
+            + "<m:DataSet structureRef='S'><g:Group><g:GroupKey><g:Value id='SEX' value='F'/></g:GroupKey></g:Group>\
+               <g:Series><g:SeriesKey><g:Value id='SEX' value='F &amp; M'/></g:SeriesKey>\
+               <g:Attributes><g:Value id='UNIT' value='P'/></g:Attributes>\n\
+               <g:Obs><g:ObsDimension value='2001'/><g:ObsValue value=' 1.5 '/><g:Attributes><g:Value id='ST' value='A'/></g:Attributes></g:Obs>\n\
+               <g:Obs><g:ObsDimension value='2002'/></g:Obs></g:Series></m:DataSet>"),
+    );
+    assert_eq!(
+        heard(text),
+        [
+            "series SEX=F & M",
+            "3 Information SEX=F & M TIME_PERIOD=2001 | 1.5 | UNIT=P ST=A",
+            "4 Information SEX=F & M TIME_PERIOD=2002 | - | UNIT=P",
+        ]
+    );
+}
+
+#[test]
+fn a_cross_section_varies_another_dimension() {
+    let generic = message(
+        "GenericData",
+        &(header("SEX")
+            + "<m:DataSet><g:Series><g:SeriesKey><g:Value id='TIME_PERIOD' value='2001'/></g:SeriesKey>\
+               <g:Obs><g:ObsDimension id='SEX' value='F'/><g:ObsValue value='1'/></g:Obs></g:Series></m:DataSet>"),
+    );
+    let specific = message(
+        "StructureSpecificData",
+        &(header("SEX")
+            + "<m:DataSet><Series TIME_PERIOD='2001'><Obs SEX='F' OBS_VALUE='1'/></Series></m:DataSet>"),
+    );
+    let explicit = message(
+        "StructureSpecificData",
+        &(header("SEX")
+            + "<m:DataSet><Series TIME_PERIOD='2001'><Obs xsi:type='ns1:F' OBS_VALUE='1'/></Series></m:DataSet>"),
+    );
+    for text in [generic, specific, explicit] {
+        assert_eq!(
+            heard(&text),
+            ["series TIME_PERIOD=2001", "2 Information TIME_PERIOD=2001 SEX=F | 1 |"],
+            "{text}"
+        );
+        assert_eq!(look_at(&text).dimensions, ["TIME_PERIOD", "SEX"]);
+    }
+}
+
+#[test]
+fn flat_observations_without_a_definition_end_their_key_with_the_time() {
+    let text = message(
+        "StructureSpecificData",
+        &(header("AllDimensions")
+            + "<m:DataSet ss:structureRef='S' xsi:type='x:T' UNIT='P'><Atts NOTE='n'/>\
+               <Obs SEX='F' TIME_PERIOD='2001' ST='A' OBS_VALUE='1'><Comp id='N'><Value>a</Value><Value><c:Text>b</c:Text></Value></Comp></Obs>\
+               <Obs SEX='F' TIME_PERIOD='2002'><Comp id='OBS_VALUE'><Value>2</Value></Comp></Obs></m:DataSet>"),
+    );
+    assert_eq!(
+        heard(text),
+        [
+            "2 Information SEX=F TIME_PERIOD=2001 | 1 | ST=A N=a N=b",
+            "2 Information SEX=F TIME_PERIOD=2002 | 2 |"
+        ]
+    );
+}
+
+#[test]
+fn several_data_sets_have_their_own_actions() {
+    let text = message(
+        "StructureSpecificData",
+        "<m:Header><m:DataSetAction>Delete</m:DataSetAction></m:Header>\
+         <m:DataSet><Series SEX='F'><Obs TIME_PERIOD='2001' OBS_VALUE='1'/></Series></m:DataSet>\
+         <m:DataSet action='Replace'><Series SEX='F' ss:action='Delete'><Obs TIME_PERIOD='2002' OBS_VALUE='2'/></Series>\
+         <Series SEX='F'><Obs TIME_PERIOD='2003' OBS_VALUE='4'/><Obs TIME_PERIOD='2004' OBS_VALUE='8' ss:action='Delete'/></Series>\
+         <Obs SEX='F' TIME_PERIOD='2005' OBS_VALUE='16'/></m:DataSet>",
+    );
+    let report = look_at(&text);
+    assert_eq!((report.observations, report.deleted, report.series, report.sum), (2, 3, 1, Some(20.0)));
+    assert_eq!(refusal(text.replace("'Replace'", "'Drop'")), "sdmx.action");
+}
+
+#[test]
+fn footers_and_errors_are_shown_and_never_data() {
+    let footer = "<f:Footer><f:Message code='413' severity='Information'><c:Text>later, at http://x</c:Text></f:Message></f:Footer>";
+    let alone = look_at(message("GenericData", footer));
+    assert_eq!((alone.is_whole(), faults(&alone)), (false, vec![("message.footer", 2)]));
+    assert_eq!(alone.faults[0].message, "413 later, at http://x");
+    let beside = format!("<m:DataSet><g:Obs><g:ObsValue value='1'/></g:Obs></m:DataSet>{footer}");
+    let beside = look_at(message("GenericData", &beside));
+    assert_eq!((beside.is_whole(), faults(&beside)), (true, vec![("message.footer", 2)]));
+
+    let error =
+        look_at(message("Error", "<m:ErrorMessage code='100'><c:Text>No Results</c:Text></m:ErrorMessage>"));
+    assert_eq!((error.kind(), error.is_whole(), error.observations), (Some(Kind::Error), false, 0));
+    assert_eq!(error.faults[0].message, "100 No Results");
+}
+
+#[test]
+fn versions_and_messages_that_are_not_read_are_named() {
+    let old =
+        message("CompactData", "").replace(V21, "http://www.SDMX.org/resources/SDMXML/schemas/v2_0/message");
+    let report = look_at(&old);
+    assert_eq!((faults(&report), report.format()), (vec![("sdmx.version", 1)], "unknown"));
+    assert_eq!(report.faults[0].message, "SDMX-ML 2.0 is not read, only 2.1, 3.0 and 3.1");
+    assert_eq!(refusal(old.replace("v2_0", "v1_0")), "sdmx.version");
+    assert_eq!(refusal(message("RegistryInterface", "")), "sdmx.message");
+    assert_eq!(refusal("<html><body/></html>"), "sdmx.unknown");
+    let metadata = look_at(message("GenericMetadata", "<m:MetadataSet><g:Report/></m:MetadataSet>"));
+    assert_eq!((metadata.kind(), metadata.is_whole()), (Some(Kind::Metadata), true));
+}
+
+#[test]
+fn broken_documents_are_no_success() {
+    let whole = message(
+        "StructureSpecificData",
+        "<m:DataSet><Obs SEX='F' TIME_PERIOD='2001' OBS_VALUE='1'/></m:DataSet>",
+    );
+    assert!(look_at(&whole).is_whole());
+    for end in 40..whole.len() {
+        let report = look_at(&whole[..end]);
+        assert!(!report.is_whole() && !report.faults.is_empty(), "{}", &whole[..end]);
+    }
+    for (text, code) in [
+        (format!("<!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]>{whole}"), "xml.doctype"),
+        (whole.replace("?>", "?><!DOCTYPE html>"), "xml.doctype"),
+        (whole.replace("'F'", "'&e;'"), "xml.entity"),
+        (whole.replace("SEX='F'", "SEX='F' SEX='M'"), "xml.duplicate"),
+        (whole.replace("</m:DataSet>", "</m:Data>"), "xml.syntax"),
+        (format!("{whole}{whole}"), "xml.syntax"),
+        (format!("{whole} x"), "xml.syntax"),
+        (whole.replace("UTF-8", "ISO-8859-1"), "encoding.declared"),
+        (whole.replace("'F'", "'\0'"), "encoding.nul"),
+        (message("GenericData", "<m:DataSet><g:Series/></m:DataSet>"), "xml.series"),
+        (message("GenericData", "<m:Data/>"), "xml.element"),
+    ] {
+        assert_eq!(refusal(&text), code, "{text}");
+    }
+}

@@ -1,0 +1,121 @@
+//! `GenericData`: every value names its component, so that no definition is needed to read it.
+
+use std::io::Read;
+
+use super::{
+    super::{
+        model::{Pairs, TIME_PERIOD},
+        reading::Reading,
+        stop::Stop,
+    },
+    data::{Body, observed_dimension},
+    pull::{Token, Xml},
+};
+use crate::intake::Fault;
+
+/// After the data set's [`Token::Open`], to its end.
+pub fn read<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Body<'_>) -> Result<(), Stop> {
+    loop {
+        match xml.next()? {
+            Token::Open => match xml.name.as_str() {
+                "Series" => series(xml, reading, body)?,
+                "Obs" => {
+                    body.key.clear();
+                    body.attributes.clear();
+                    observation(xml, reading, body)?;
+                }
+                // Attributes of the data set, and of groups of series: they carry no observation.
+                _ => xml.skip()?,
+            },
+            Token::Close | Token::End => return Ok(()),
+            Token::Text => {}
+        }
+    }
+}
+
+fn series<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Body<'_>) -> Result<(), Stop> {
+    body.key.clear();
+    body.attributes.clear();
+    let row = xml.row;
+    let (mut key, mut attributes) = (None, 0);
+    loop {
+        match xml.next()? {
+            Token::Open => match xml.name.as_str() {
+                "SeriesKey" => {
+                    body.key.clear();
+                    values(xml, &mut body.key)?;
+                    key = Some(body.key.len());
+                    reading.sink.series(&body.key, body.action);
+                }
+                "Attributes" => {
+                    values(xml, &mut body.attributes)?;
+                    attributes = body.attributes.len();
+                }
+                "Obs" => {
+                    body.key.truncate(key.unwrap_or_default());
+                    body.attributes.truncate(attributes);
+                    observation(xml, reading, body)?;
+                }
+                _ => xml.skip()?,
+            },
+            Token::Close | Token::End => break,
+            Token::Text => {}
+        }
+    }
+    if key.is_none() {
+        reading.sink.fault(Fault::error("xml.series", "a series without a key").at(row));
+    }
+    Ok(())
+}
+
+/// `key` and `attributes` of the body hold what the series gives.
+fn observation<R: Read>(
+    xml: &mut Xml<R>,
+    reading: &mut Reading<'_>,
+    body: &mut Body<'_>,
+) -> Result<(), Stop> {
+    let row = xml.row;
+    body.value = None;
+    loop {
+        match xml.next()? {
+            Token::Open => match xml.name.as_str() {
+                "ObsKey" => values(xml, &mut body.key)?,
+                "ObsDimension" => {
+                    let id = xml
+                        .attribute("id")
+                        .or(observed_dimension(&body.at_observation))
+                        .unwrap_or(TIME_PERIOD);
+                    body.key.push(id, xml.attribute("value").unwrap_or_default())?;
+                    xml.skip()?;
+                }
+                "ObsValue" => {
+                    body.value = xml.attribute("value").map(str::to_owned);
+                    xml.skip()?;
+                }
+                "Attributes" => values(xml, &mut body.attributes)?,
+                _ => xml.skip()?,
+            },
+            Token::Close | Token::End => break,
+            Token::Text => {}
+        }
+    }
+    body.emit(row, reading);
+    Ok(())
+}
+
+/// `<Value id="…" value="…"/>`, as many as there are.
+fn values<R: Read>(xml: &mut Xml<R>, pairs: &mut Pairs) -> Result<(), Stop> {
+    loop {
+        match xml.next()? {
+            Token::Open => {
+                if xml.name == "Value" {
+                    let part = |local: &str| xml.attribute(local).unwrap_or_default();
+                    pairs.push(part("id"), part("value")).map_err(|f| Stop::from(f).at(xml.row))?;
+                }
+                xml.skip()?;
+            }
+            Token::Close | Token::End => return Ok(()),
+            Token::Text => {}
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The header of a message: which structures its data sets use, and which dimension is at the observation.
+
+use std::io::Read;
+
+use super::{
+    super::{model::Action, stop::Stop, structure},
+    pull::{Token, Xml},
+};
+use crate::intake::Fault;
+
+/// Structures one header may name.
+const STRUCTURES_MAX: usize = 10_000;
+/// All names of one of them.
+const STRUCTURE_BYTES_MAX: usize = 4096;
+
+#[derive(Debug, Default)]
+pub struct Header {
+    structures: Vec<Structure>,
+    /// For all data sets that say nothing themselves.
+    pub action: Option<Action>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Structure {
+    id: String,
+    /// `AGENCY:ID` or `AGENCY:ID(VERSION)`
+    pub artefact: String,
+    /// `TIME_PERIOD`, `AllDimensions`, or the dimension of a cross-section; empty: not said.
+    pub at_observation: String,
+}
+
+impl Header {
+    /// The one that a data set refers to; the only one where it refers to none.
+    pub fn structure(&self, reference: Option<&str>) -> Structure {
+        let named = self.structures.iter().find(|s| Some(s.id.as_str()) == reference);
+        let only = || if self.structures.len() == 1 { self.structures.first() } else { None };
+        named.or_else(only).cloned().unwrap_or_default()
+    }
+
+    /// After the header's [`Token::Open`], to its end.
+    pub fn read<R: Read>(xml: &mut Xml<R>) -> Result<Self, Stop> {
+        let mut header = Self::default();
+        loop {
+            match xml.next()? {
+                Token::Open if xml.name == "Structure" => {
+                    let structure = Structure::read(xml)?;
+                    if header.structures.len() < STRUCTURES_MAX {
+                        header.structures.push(structure);
+                    }
+                }
+                Token::Open if xml.name == "DataSetAction" => {
+                    header.action = Action::parse(&xml.inner_text()?);
+                }
+                Token::Open => xml.skip()?,
+                Token::Close | Token::End => return Ok(header),
+                Token::Text => {}
+            }
+        }
+    }
+}
+
+impl Structure {
+    fn read<R: Read>(xml: &mut Xml<R>) -> Result<Self, Stop> {
+        let attribute = |local: &str| xml.attribute(local).unwrap_or_default().to_owned();
+        let (id, at_observation) = (attribute("structureID"), attribute("dimensionAtObservation"));
+        let (mut artefact, mut depth) = (String::new(), 1);
+        while depth > 0 {
+            match xml.next()? {
+                Token::Open if xml.name == "Ref" && artefact.is_empty() => {
+                    artefact = reference(xml);
+                    depth += 1;
+                }
+                Token::Open => depth += 1,
+                Token::Close => depth -= 1,
+                // In 3.0 the reference is text, in 2.1 it may be inside of <URN>.
+                Token::Text if artefact.is_empty() && xml.text.trim().starts_with("urn:") => {
+                    artefact = structure::of_urn(xml.text.trim());
+                }
+                Token::Text => {}
+                Token::End => break,
+            }
+        }
+        if id.len() + artefact.len() + at_observation.len() > STRUCTURE_BYTES_MAX {
+            return Err(Stop::from(Fault::error("xml.header", "a structure has an absurd name")).at(xml.row));
+        }
+        Ok(Self { id, artefact, at_observation })
+    }
+}
+
+/// `AGENCY:ID` of a `<Ref>`.
+pub fn reference<R: Read>(xml: &Xml<R>) -> String {
+    let part = |local: &str| xml.attribute(local).unwrap_or_default();
+    format!("{}:{}", part("agencyID"), part("id"))
+}

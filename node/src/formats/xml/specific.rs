@@ -1,0 +1,178 @@
+//! `StructureSpecificData`: the attributes of `Series` and `Obs` are the components.
+//!
+//! Which of them are dimensions only the definition can tell. Without it those of a series are taken for
+//! its key, and those of a flat observation up to the time dimension: the order the standard writes.
+
+use std::io::Read;
+
+use super::{
+    super::{
+        model::{Action, Pairs, RECORD_BYTES_MAX, TIME_PERIOD},
+        reading::Reading,
+        stop::Stop,
+        structure::{self, Role},
+    },
+    data::{Body, observed_dimension},
+    pull::{Token, Xml},
+};
+use crate::intake::Fault;
+
+/// After the data set's [`Token::Open`], to its end.
+pub fn read<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Body<'_>) -> Result<(), Stop> {
+    let action = body.action;
+    loop {
+        match xml.next()? {
+            Token::Open => match xml.name.as_str() {
+                "Series" => series(xml, reading, body)?,
+                "Obs" => {
+                    body.key.clear();
+                    body.attributes.clear();
+                    observation(xml, reading, body, false)?;
+                }
+                // Attributes of groups of series and of the data set: they carry no observation.
+                _ => xml.skip()?,
+            },
+            Token::Close | Token::End => return Ok(()),
+            Token::Text => {}
+        }
+        body.action = action;
+    }
+}
+
+fn series<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Body<'_>) -> Result<(), Stop> {
+    body.key.clear();
+    body.attributes.clear();
+    let of_series = body.action;
+    body.action = own_action(xml).unwrap_or(of_series);
+    body.sort(xml, |body, id| match body.dsd {
+        Some(dsd) => dsd.role(id).unwrap_or(Role::Attribute),
+        None => Role::Dimension,
+    })?;
+    reading.sink.series(&body.key, body.action);
+    let (key, mut attributes, action) = (body.key.len(), body.attributes.len(), body.action);
+    loop {
+        match xml.next()? {
+            Token::Open if xml.name == "Obs" => {
+                body.key.truncate(key);
+                body.attributes.truncate(attributes);
+                observation(xml, reading, body, true)?;
+                body.action = action;
+            }
+            Token::Open if xml.name == "Comp" => {
+                body.attributes.truncate(attributes);
+                body.complex(xml)?;
+                attributes = body.attributes.len();
+            }
+            Token::Open => xml.skip()?,
+            Token::Close | Token::End => return Ok(()),
+            Token::Text => {}
+        }
+    }
+}
+
+/// `key` and `attributes` of the body hold what the series gives.
+fn observation<R: Read>(
+    xml: &mut Xml<R>,
+    reading: &mut Reading<'_>,
+    body: &mut Body<'_>,
+    in_series: bool,
+) -> Result<(), Stop> {
+    let row = xml.row;
+    body.action = own_action(xml).unwrap_or(body.action);
+    body.value = None;
+    if let Some(dsd) = body.dsd {
+        body.sort(xml, |_, id| dsd.role(id).unwrap_or(Role::Attribute))?;
+    } else if in_series {
+        body.sort(xml, |body, id| body.presumed_role(id))?;
+    } else {
+        let ids: Vec<&str> = components(&xml.attributes).map(|(id, _)| id).collect();
+        let key: Vec<String> = structure::presumed_key(&ids).into_iter().map(str::to_owned).collect();
+        body.sort(xml, |body, id| match key.iter().any(|k| k == id) {
+            true => Role::Dimension,
+            false => body.presumed_role(id),
+        })?;
+    }
+    // A cross-section with explicit measures: the type of the element is the measure dimension's value.
+    if let Some(dimension) = observed_dimension(&body.at_observation).map(str::to_owned)
+        && dimension != TIME_PERIOD
+        && body.key.get(&dimension).is_none()
+        && let Some(typed) = xml.attribute("type")
+    {
+        let value = typed.rsplit_once(':').map_or(typed, |(_, local)| local);
+        body.key.push(&dimension, value)?;
+    }
+    loop {
+        match xml.next()? {
+            Token::Open if xml.name == "Comp" => body.complex(xml)?,
+            Token::Open => xml.skip()?,
+            Token::Close | Token::End => break,
+            Token::Text => {}
+        }
+    }
+    body.emit(row, reading);
+    Ok(())
+}
+
+impl Body<'_> {
+    /// Puts each component where it belongs.
+    fn sort<R: Read>(&mut self, xml: &Xml<R>, role: impl Fn(&Self, &str) -> Role) -> Result<(), Stop> {
+        let stop = |fault| Stop::from(fault).at(xml.row);
+        for (id, value) in components(&xml.attributes) {
+            match role(self, id) {
+                Role::Dimension => self.key.push(id, value).map_err(stop)?,
+                Role::Attribute => self.attributes.push(id, value).map_err(stop)?,
+                Role::Measure if id == self.primary_measure() => self.value = Some(value.to_owned()),
+                Role::Measure => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// `<Comp id="…"><Value>…</Value>…</Comp>`, since 3.0: a component of several values, each a pair.
+    fn complex<R: Read>(&mut self, xml: &mut Xml<R>) -> Result<(), Stop> {
+        let id = xml.attribute("id").unwrap_or_default().to_owned();
+        loop {
+            match xml.next()? {
+                Token::Open if xml.name == "Value" => {
+                    let (row, value) = (xml.row, xml.inner_text()?);
+                    let stop = |fault| Stop::from(fault).at(row);
+                    if id != self.primary_measure() {
+                        self.attributes.push(&id, &value).map_err(stop)?;
+                        continue;
+                    }
+                    match self.value.take() {
+                        None => self.value = Some(value),
+                        // Of several values none is the number.
+                        Some(before) if before.len() + value.len() < RECORD_BYTES_MAX => {
+                            self.value = Some(format!("{before};{value}"));
+                        }
+                        Some(_) => return Err(stop(Fault::error("record.bytes", "a measure is too long"))),
+                    }
+                }
+                Token::Open => xml.skip()?,
+                Token::Close | Token::End => return Ok(()),
+                Token::Text => {}
+            }
+        }
+    }
+
+    fn presumed_role(&self, id: &str) -> Role {
+        match id {
+            _ if id == self.primary_measure() => Role::Measure,
+            TIME_PERIOD => Role::Dimension,
+            _ if observed_dimension(&self.at_observation) == Some(id) => Role::Dimension,
+            _ => Role::Attribute,
+        }
+    }
+}
+
+/// Since 3.0 a series and an observation may have an action of their own.
+fn own_action<R: Read>(xml: &Xml<R>) -> Option<Action> {
+    let prefixed = xml.attributes.iter().find(|(name, _)| name.ends_with(":action"));
+    prefixed.and_then(|(_, word)| Action::parse(word))
+}
+
+/// Components have no prefix; what has one belongs to XML or to SDMX itself, and so does `type`.
+fn components(attributes: &Pairs) -> impl Iterator<Item = (&str, &str)> {
+    attributes.iter().filter(|(name, _)| !name.contains(':') && !matches!(*name, "xmlns" | "type"))
+}
