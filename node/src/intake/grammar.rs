@@ -54,10 +54,6 @@ pub struct Grammar<R> {
 }
 
 impl<R: Read> Grammar<R> {
-    pub fn new(input: R, limits: &Limits) -> Self {
-        Self::cut_at(input, limits, b',', 1)
-    }
-
     /// Where the comma is the decimal sign, columns are cut by another character. `first_line` is the number of
     /// the line with which the input begins.
     pub fn cut_at(input: R, limits: &Limits, delimiter: u8, first_line: u64) -> Self {
