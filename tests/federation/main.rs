@@ -13,6 +13,7 @@ mod histories;
 mod house_rules;
 mod library;
 mod purge;
+mod registers;
 mod rollback;
 mod story;
 mod tamper;
