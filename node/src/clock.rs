@@ -31,9 +31,11 @@ impl SystemClock {
     pub fn new() -> Self {
         #[cfg(feature = "fault")]
         let offset = std::env::var("TALANOA_CLOCK_OFFSET_SECONDS").ok().and_then(|s| s.parse().ok());
+        #[cfg(feature = "fault")]
+        let offset_seconds = offset.unwrap_or(0);
         #[cfg(not(feature = "fault"))]
-        let offset = None;
-        Self { offset_seconds: offset.unwrap_or(0) }
+        let offset_seconds = 0;
+        Self { offset_seconds }
     }
 }
 

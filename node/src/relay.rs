@@ -74,10 +74,13 @@ impl Judge {
 
 /// So long after its publisher was heard, a release of it may be carried.
 pub fn fresh_until(view: &State, origin: MemberId) -> u64 {
-    let island = view.charter.as_ref().and_then(|c| c.charter.member(&origin)).is_some_and(|m| m.island);
-    let hours = if island { limits::RELAY_FRESH_ISLAND_HOURS_MAX } else { limits::RELAY_FRESH_HOURS_MAX };
     let heard = view.peers.get(&origin).map_or(0, |p| p.heard_at);
-    heard.saturating_add(hours * 3600)
+    heard.saturating_add(fresh_hours(view, origin) * 3600)
+}
+
+pub fn fresh_hours(view: &State, origin: MemberId) -> u64 {
+    let island = view.charter.as_ref().and_then(|c| c.charter.member(&origin)).is_some_and(|m| m.island);
+    if island { limits::RELAY_FRESH_ISLAND_HOURS_MAX } else { limits::RELAY_FRESH_HOURS_MAX }
 }
 
 /// What is carried of one publisher, for one reader.

@@ -90,7 +90,7 @@ impl ExchangeService {
             let pumped = async {
                 match source {
                     Source::Own(reader, cursor) => {
-                        pump(&node, reader, cursor, known_size, live, &sender).await
+                        pump(&node, *reader, cursor, known_size, live, &sender).await
                     }
                     Source::Carried(carried) => pump_carried(&node, &carried, live, &sender).await,
                 }
@@ -115,7 +115,7 @@ fn unguarded() -> bool {
 
 /// Whose journal a reader asks for.
 enum Source {
-    Own(Reader, Cursor),
+    Own(Box<Reader>, Cursor),
     /// Another member's, of which we hold what it let us carry.
     Carried(Carried),
 }
@@ -262,7 +262,7 @@ impl Exchange for ExchangeService {
         }
         check_size(&self.node, request.known_size)?;
         let start = Cursor { epoch: EPOCH, step: 0, after: 0 };
-        Ok(Response::new(self.feed(Source::Own(reader, start), request.known_size, false)?))
+        Ok(Response::new(self.feed(Source::Own(Box::new(reader), start), request.known_size, false)?))
     }
 
     type FollowStream = Feed;
@@ -283,7 +283,7 @@ impl Exchange for ExchangeService {
             );
             return Err(Problem::new(Code::CursorOutOfRange, message).into());
         }
-        Ok(Response::new(self.feed(Source::Own(reader, cursor), request.known_size, true)?))
+        Ok(Response::new(self.feed(Source::Own(Box::new(reader), cursor), request.known_size, true)?))
     }
 
     type FetchStream = FetchStream;

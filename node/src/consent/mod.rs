@@ -6,6 +6,7 @@
 pub mod check;
 pub mod draft;
 pub mod find;
+pub mod standing;
 
 use talanoa_proto::{
     application::EndApplication,

@@ -33,7 +33,7 @@ pub fn sees_denial(node: &Node, view: &State, reader: &Reader, denial: &Denial) 
 }
 
 /// Whether two scopes can reach one dataset. Themes are not followed to manifests here: they may meet.
-fn meet(view: &State, carried: &Scope, other: &Scope) -> bool {
+pub fn meet(view: &State, carried: &Scope, other: &Scope) -> bool {
     let reached =
         |dataset| view.datasets.get(dataset).is_some_and(|head| head.sensitivity < Sensitivity::Restricted);
     match (carried, other) {

@@ -1,18 +1,29 @@
-//! The consent sheet: one page of plain language that officers read before they sign.
+//! The consent sheet: one page of plain language that an officer reads before she signs, and that anybody can
+//! print of a grant later.
+//!
+//! ```text
+//!   node, state ─▶ facts ─▶ page (pure) ◀─ texts, by language
+//! ```
+//!
+//! Each term says who sees to it: a node, mathematics, or people (PROTOCOL.md section 12).
+
+mod facts;
+mod key;
+mod layout;
+mod reach;
+mod state;
+mod terms;
+#[cfg(test)]
+mod tests;
+mod texts;
 
 use talanoa_proto::{
     application::Application,
-    grant::{Grant, Scope},
-    id::ObjectId,
+    grant::Grant,
+    id::{MemberId, ObjectId},
 };
 
-use crate::{
-    clock::rfc3339,
-    consent::{action_name, find},
-    node::Node,
-    problem::Problem,
-    store::state::State,
-};
+use crate::{consent::find, node::Node, problem::Problem, store::state::State};
 
 /// Of a grant that is there, given or received.
 pub fn of(node: &Node, prefix: &str, lang: &str) -> Result<String, Problem> {
@@ -25,37 +36,25 @@ pub fn of(node: &Node, prefix: &str, lang: &str) -> Result<String, Problem> {
             page(node, &view, grant, Some(&id), lang)
         }
         (Err(_), Some((id, grant)), None) if prefix.len() >= 8 => page(node, &view, grant, Some(id), lang),
-        (Err(problem), _, _) => Err(problem),
-        (Ok(_), _, _) => Err(Problem::bad_request("several grants begin with these digits: give more")),
+        (Err(problem), None, _) => Err(problem),
+        (Err(problem), ..) if prefix.len() < 8 => Err(problem),
+        _ => Err(Problem::bad_request("several grants begin with these digits: give more")),
     }
 }
 
+/// `id` is absent while it is a draft.
 pub fn page(
-    _node: &Node,
+    node: &Node,
     view: &State,
     grant: &Grant,
-    _id: Option<&ObjectId>,
-    _lang: &str,
+    id: Option<&ObjectId>,
+    lang: &str,
 ) -> Result<String, Problem> {
-    let what = match &grant.scope {
-        Scope::All => {
-            "every dataset, later ones too, except those classed restricted or sensitive".to_owned()
-        }
-        Scope::Datasets(ids) => ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-        Scope::Themes(themes) => themes.join(", "),
-    };
-    let actions: Vec<&str> = grant.actions.iter().map(|a| action_name(*a)).collect();
-    let to = crate::consent::draft::reached(view, &grant.grantee);
-    let to: Vec<String> = to.iter().map(|m| find::code(view, m)).collect();
-    Ok(format!(
-        "Who:   {}\nWhat:  {what}\nMay:   {}\nWhy:   {}\nUntil: {} (exclusive)",
-        to.join(", "),
-        actions.join(", "),
-        grant.purposes.join(", "),
-        rfc3339(grant.not_after)
-    ))
+    let facts = facts::gather(node, view, grant, id);
+    Ok(terms::page(&facts, texts::of(lang)))
 }
 
-pub fn application(_view: &State, application: &Application) -> String {
-    format!("Application {:?} until {}", application.name, rfc3339(application.term.not_after))
+pub fn application(view: &State, application: &Application) -> String {
+    let code = |member: &MemberId| find::code(view, member);
+    key::page(application, &facts::party(view, application.origin.member), code, texts::of("en"))
 }

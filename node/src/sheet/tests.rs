@@ -1,0 +1,126 @@
+use talanoa_proto::{
+    grant::{Action, Grant, Grantee, Obligations, Scope},
+    id::{FederationId, MemberId, ObjectId},
+    object::Origin,
+    release::Sensitivity,
+};
+
+use super::{
+    facts::{Covered, Facts, Party},
+    state::{Answer, Stands},
+    terms::page,
+    texts,
+};
+use crate::consent::standing::{Purging, Standing};
+
+const DAY: u64 = 86_400;
+/// 2026-11-24.
+const BEGIN: u64 = 20_781 * DAY;
+
+fn party(code: &str, name: &str) -> Party {
+    Party { code: code.into(), name: name.into(), denied: false }
+}
+
+/// FJ lets SPC read one dataset until the end of 2027.
+fn typical() -> Facts {
+    let grant = Grant {
+        origin: Origin { federation: FederationId([1; 32]), member: MemberId([2; 32]), epoch: 1 },
+        grantee: Grantee::Member(MemberId([3; 32])),
+        scope: Scope::Datasets(vec!["CHILD_DEATHS".parse().unwrap()]),
+        from_number: 1,
+        to_number: None,
+        actions: vec![Action::Read],
+        purposes: vec!["official-statistics".into()],
+        not_before: BEGIN + 12 * 3600,
+        not_after: 21_184 * DAY,
+        effective_after: 0,
+        obligations: Obligations::default(),
+        supersedes: None,
+        officers: vec!["Mere Tuilagi".into()],
+        nonce: [4; 16],
+    };
+    let shown = vec![
+        ("FJ/CHILD_DEATHS@2".to_owned(), "Child deaths by age".to_owned(), false),
+        ("FJ/CHILD_DEATHS@1".to_owned(), "Child deaths".to_owned(), true),
+    ];
+    Facts {
+        grant,
+        id: None,
+        from: party("FJ", "Fiji Bureau of Statistics"),
+        own: true,
+        circle: None,
+        reached: vec![party("SPC", "Pacific Community")],
+        datasets: vec![("CHILD_DEATHS".into(), Some(Sensitivity::Official))],
+        covered: Covered { shown, more: 0, at_least: false },
+        relay_to: Some(Vec::new()),
+        relay_hours: 24,
+        stands: None,
+    }
+}
+
+/// FJ lets a circle of two carry everything, under terms; it was revoked with purge.
+fn unusual() -> Facts {
+    let obligations = Obligations {
+        retention_after_end_seconds: 30 * DAY,
+        purge_within_seconds: 36 * 3600,
+        terms_sha256: Some([0xab; 32]),
+    };
+    let mut facts = typical();
+    facts.grant = Grant {
+        grantee: Grantee::Circle(ObjectId([5; 32])),
+        scope: Scope::All,
+        from_number: 2,
+        to_number: Some(5),
+        actions: vec![Action::List, Action::Aggregate, Action::Relay],
+        effective_after: BEGIN + DAY,
+        not_after: 21_184 * DAY + 60,
+        obligations,
+        supersedes: Some(ObjectId([6; 32])),
+        officers: Vec::new(),
+        ..facts.grant
+    };
+    let answers = vec![
+        Answer::Receipt { code: "SPC".into(), at: BEGIN + 3 * DAY, releases: 2, exceptions: 1 },
+        Answer::Awaited { code: "VU".into() },
+    ];
+    let standing = Standing::Revoked(Some(Purging::Overdue { since: BEGIN + 4 * DAY }));
+    Facts {
+        id: Some(ObjectId([7; 32])),
+        circle: Some(("Melanesia\u{1b}[2J".into(), party("VU", "Vanuatu"))),
+        reached: vec![party("SPC", "SPC"), Party { denied: true, ..party("VU", "Vanuatu") }],
+        datasets: Vec::new(),
+        covered: Covered { more: 7, at_least: true, ..facts.covered },
+        relay_to: Some(vec!["NC".into(), "WS".into()]),
+        stands: Some(Stands { standing, replaced_by: None, answers }),
+        ..facts
+    }
+}
+
+#[test]
+fn a_typical_page_is_the_one_that_people_know() {
+    assert_eq!(page(&typical(), texts::of("en")) + "\n", include_str!("tests/typical.en.txt"));
+    assert_eq!(page(&typical(), texts::of("fr")) + "\n", include_str!("tests/typical.fr.txt"));
+}
+
+#[test]
+fn a_page_with_everything_on_it() {
+    assert_eq!(page(&unusual(), texts::of("en")) + "\n", include_str!("tests/unusual.en.txt"));
+    assert_eq!(page(&unusual(), texts::of("fr")) + "\n", include_str!("tests/unusual.fr.txt"));
+}
+
+#[test]
+fn every_text_is_found_and_every_fact_has_its_place() {
+    for facts in [typical(), unusual()] {
+        for lang in ["en", "fr"] {
+            let page = page(&facts, texts::of(lang));
+            let controls = page.chars().filter(|c| c.is_control() && *c != '\n').count();
+            assert!(!page.contains(['{', '}']) && controls == 0, "{page}");
+            let keys =
+                ["page.", "who.", "what.", "may.", "why.", "when.", "after.", "signed.", "state.", "legend."];
+            assert!(
+                !keys.iter().any(|key| page.contains(&format!(" {key}"))),
+                "a key without a text: {page}"
+            );
+        }
+    }
+}
