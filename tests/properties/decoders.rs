@@ -22,7 +22,10 @@ use talanoa_proto::{
 };
 
 /// Every decoder of this file by name, for tables and seeds.
-pub const ALL: &[(&str, fn(&[u8]) -> bool)] = &[
+/// A name, and what must hold of any bytes; true where they were taken.
+type Target = (&'static str, fn(&[u8]) -> bool);
+
+pub const ALL: &[Target] = &[
     ("envelope", envelope),
     ("object", object),
     ("charter", charter),

@@ -19,7 +19,10 @@ use talanoa_proto::{
     wire,
 };
 
-pub const ALL: &[(&str, fn(&[u8]) -> bool)] =
+/// A name, and what must hold of any bytes; true where they were taken.
+type Target = (&'static str, fn(&[u8]) -> bool);
+
+pub const ALL: &[Target] =
     &[("proofs", proofs), ("identity", identity), ("feed", feed), ("consent", consent)];
 
 const FEDERATION: FederationId = FederationId([8; 32]);

@@ -11,8 +11,10 @@ use talanoa_node::{
     },
 };
 
-pub const ALL: &[(&str, fn(&[u8]) -> bool)] =
-    &[("segment", segment), ("record", record), ("table", table), ("config", config)];
+/// A name, and what must hold of any bytes; true where they were taken.
+type Target = (&'static str, fn(&[u8]) -> bool);
+
+pub const ALL: &[Target] = &[("segment", segment), ("record", record), ("table", table), ("config", config)];
 
 /// The bytes as the first segment of a ledger: the walk ends, and every record it visited is as it was hashed.
 pub fn segment(bytes: &[u8]) -> bool {
