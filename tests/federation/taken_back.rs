@@ -105,7 +105,7 @@ async fn a_revocation_stops_a_running_transfer_within_a_mebibyte_and_nothing_sta
     assert_eq!(scan(&spc.dir, &needle), Vec::<std::path::PathBuf>::new());
     let planted = spc.dir.join("planted");
     fs::write(&planted, [b"before", needle.as_slice(), b"after"].concat()).unwrap();
-    assert_eq!(scan(&spc.dir, &needle), [planted.clone()]);
+    assert_eq!(scan(&spc.dir, &needle), std::slice::from_ref(&planted));
     fs::remove_file(planted).unwrap();
     // Both tell the same story.
     let given = fj.list("grants").into_iter().find(|g| g["id"] == to_spc.as_str()).unwrap();
