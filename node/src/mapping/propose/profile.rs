@@ -28,9 +28,10 @@ const VALUE_BYTES_MAX: usize = 64;
 const SAMPLE_CELLS_MAX: usize = 1 << 20;
 const ODD_MAX: usize = 5;
 /// What offices write where there is no value. `NA` is Namibia only in a column of areas.
-const MISSING: [&str; 20] = [
-    "..", "...", "…", "-", "–", "—", "NA", "N/A", "n/a", "#N/A", "n.a.", "NaN", "nan", "x", "X", ".", ":",
-    "*", "NULL", "null",
+const MISSING: [&str; 34] = [
+    "..", "...", "…", "-", "--", "---", "–", "—", "NA", "N/A", "n/a", "#N/A", "n.a.", "n.d.", "n.d", "nd",
+    "ND", "N/D", "n/d", "s.d.", "NaN", "nan", "x", "X", "c", ".", ":", "*", "NULL", "null", "None", "none",
+    "#VALUE!", "#DIV/0!",
 ];
 
 #[derive(Default)]
@@ -43,7 +44,7 @@ pub struct Column {
     /// Cells that are numbers under each of [`LOCALES`].
     numbers: [u64; LOCALES.len()],
     /// Cells of these are whole numbers.
-    pub whole: u64,
+    whole: u64,
     pub periods: u64,
     pub years: u64,
     /// Known codes for missing values that are there.
@@ -59,8 +60,9 @@ pub struct Column {
 pub struct Profile {
     pub columns: Vec<Column>,
     pub rows: u64,
-    /// Of the first rows: a hash of each cell.
+    /// Of the first rows: a hash of each cell. Notes are left out where other rows have numbers.
     pub sample: Vec<Vec<u64>>,
+    sample_has_numbers: bool,
     distinct_left: usize,
 }
 
@@ -95,7 +97,13 @@ impl Profile {
         // Commas at the end of a header name nothing.
         let named = columns.iter().rposition(|c| !c.name.is_empty()).map_or(0, |n| n + 1);
         columns.truncate(named);
-        Self { columns, rows: 0, sample: Vec::new(), distinct_left: DISTINCT_TOTAL_MAX }
+        Self {
+            columns,
+            rows: 0,
+            sample: Vec::new(),
+            sample_has_numbers: false,
+            distinct_left: DISTINCT_TOTAL_MAX,
+        }
     }
 
     fn add(&mut self, cells: &ByteRecord) {
@@ -110,7 +118,16 @@ impl Profile {
         for (column, cell) in self.columns.iter_mut().zip(cells).filter(|_| has_numbers) {
             column.empty_beside_numbers += u64::from(cell.trim_ascii().is_empty());
         }
-        if (self.sample.len() + 1) * self.columns.len() <= SAMPLE_CELLS_MAX {
+        self.remember(cells, has_numbers);
+    }
+
+    fn remember(&mut self, cells: &ByteRecord, has_numbers: bool) {
+        if has_numbers && !self.sample_has_numbers {
+            self.sample.clear();
+            self.sample_has_numbers = true;
+        }
+        let has_room = (self.sample.len() + 1) * self.columns.len() <= SAMPLE_CELLS_MAX;
+        if has_numbers == self.sample_has_numbers && has_room {
             let places = 0..self.columns.len();
             self.sample.push(places.map(|n| hashed(cells.get(n).unwrap_or_default())).collect());
         }
@@ -201,7 +218,26 @@ impl Column {
         let missing: u64 = self.missing.values().sum();
         let others = self.filled.saturating_sub(numbers + missing);
         // A few marks among many numbers are marks of missing values; more of them, and it is a text.
-        numbers > 0 && others * 20 <= numbers && others == self.odd && self.odd_values.len() <= ODD_MAX
+        let few = others * 20 <= numbers && self.odd_values.len() <= ODD_MAX
+            || others * 4 <= numbers && self.odd_values.len() <= 2;
+        numbers > 0 && others == self.odd && few
+    }
+
+    /// Enough for a column that is called the value.
+    pub fn is_mostly_numeric(&self, locale: &Locale) -> bool {
+        let numbers = LOCALES.iter().position(|l| l == locale).and_then(|n| self.numbers.get(n));
+        let missing: u64 = self.missing.values().sum();
+        numbers.is_some_and(|n| *n > 0 && 2 * n >= self.filled.saturating_sub(missing))
+    }
+
+    /// There are more odd values than those that are remembered.
+    pub fn has_more_odd_values(&self) -> bool {
+        self.odd_values.len() > ODD_MAX
+    }
+
+    /// Whole numbers, apart from a `100+` or two.
+    pub fn is_whole(&self) -> bool {
+        self.whole + self.odd == self.filled && !self.is_open
     }
 
     pub fn is_numeric(&self, locale: &Locale) -> bool {

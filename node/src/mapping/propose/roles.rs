@@ -70,19 +70,19 @@ pub fn assign(profile: &Profile, locale: &Locale, file_name: &str) -> Roles {
         _ => {}
     }
     let numeric = |n: &usize| profile.column(*n).is_some_and(|c| c.is_numeric(locale));
-    let (mut numbers, texts): (Vec<usize>, Vec<usize>) = free.iter().copied().partition(numeric);
-    let named_value = numbers.iter().copied().find(|n| is_named(profile, *n, &VALUE_NAMES));
+    let named_value = free.iter().copied().find(|n| {
+        is_named(profile, *n, &VALUE_NAMES) && profile.column(*n).is_some_and(|c| c.is_mostly_numeric(locale))
+    });
+    let others = free.iter().copied().filter(|n| Some(*n) != named_value);
+    let (mut numbers, texts): (Vec<usize>, Vec<usize>) = others.partition(numeric);
     let mut keys = Keys::new(profile, &roles);
     // Names first, then texts, then whole numbers: a column of ages is one, a column of people is one too.
-    let named =
-        free.iter().copied().filter(|n| Some(*n) != named_value && is_named(profile, *n, &DIMENSION_NAMES));
+    let named = free.iter().copied().filter(|n| is_named(profile, *n, &DIMENSION_NAMES));
     named.for_each(|n| keys.offer(n, true));
     texts.iter().for_each(|n| keys.offer(*n, false));
-    let last = numbers.last().copied();
-    let codes = |n: &usize| {
-        Some(*n) != named_value.or(last)
-            && profile.column(*n).is_some_and(|c| c.whole == c.filled && !c.is_open)
-    };
+    // Without a name for it the last column of numbers is the likeliest value.
+    let last = numbers.last().copied().filter(|_| named_value.is_none());
+    let codes = |n: &usize| Some(*n) != last && profile.column(*n).is_some_and(Column::is_whole);
     numbers.iter().copied().filter(codes).for_each(|n| keys.offer(n, false));
     (roles.sampled, roles.keys) = (profile.sample.len(), keys.different());
     roles.dimensions = keys.taken;
@@ -100,7 +100,9 @@ pub fn assign(profile: &Profile, locale: &Locale, file_name: &str) -> Roles {
 }
 
 fn is_named(profile: &Profile, place: usize, names: &[&str]) -> bool {
-    profile.column(place).is_some_and(|c| names.contains(&c.name.to_lowercase().as_str()))
+    // `[Sex]` is called sex as well.
+    let plain = |c: &Column| c.name.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+    profile.column(place).is_some_and(|c| names.contains(&plain(c).as_str()))
 }
 
 /// Columns that a mapping can name, and that say something.

@@ -19,7 +19,7 @@ pub fn unique_in(taken: &mut BTreeSet<String>, id: String) -> String {
 pub fn id_of(name: &str) -> String {
     const ID_CHARS_MAX: usize = 60;
     let mut id = String::new();
-    for c in name.chars() {
+    for c in name.chars().map(unaccented) {
         if c.is_ascii_alphanumeric() {
             id.push(c.to_ascii_uppercase());
         } else if !id.is_empty() && !id.ends_with('_') {
@@ -33,6 +33,21 @@ pub fn id_of(name: &str) -> String {
     } else {
         format!("C_{id}").trim_end_matches('_').to_owned()
     }
+}
+
+/// Ids are ASCII; accents of the languages of the region lose least.
+fn unaccented(c: char) -> char {
+    const PLAIN: [(&str, char); 8] = [
+        ("àáâãäåāÀÁÂÃÄÅĀ", 'A'),
+        ("çÇ", 'C'),
+        ("èéêëēÈÉÊËĒ", 'E'),
+        ("ìíîïīÌÍÎÏĪ", 'I'),
+        ("ñÑ", 'N'),
+        ("òóôõöōÒÓÔÕÖŌ", 'O'),
+        ("ùúûüūÙÚÛÜŪ", 'U'),
+        ("ýÿÝ", 'Y'),
+    ];
+    PLAIN.iter().find(|(accented, _)| accented.contains(c)).map_or(c, |(_, plain)| *plain)
 }
 
 /// Escaped for a comment, and cut.
@@ -67,7 +82,7 @@ mod tests {
             ("geo", "GEO"),
             ("First 28 days (number of deaths)", "FIRST_28_DAYS_NUMBER_OF_DEATHS"),
             ("2001 edition", "C_2001_EDITION"),
-            ("Année", "ANN_E"),
+            ("Année", "ANNEE"),
             ("人口", "C"),
             ("", "C"),
         ] {

@@ -96,6 +96,11 @@ impl<'p> Writer<'p> {
             let shown: Vec<String> = odd.iter().map(|o| cell::shown(o.as_bytes())).collect();
             self.comment(&format!("Taken for marks of missing values, check them: {}", shown.join(" ")));
         }
+        if columns.iter().any(|c| c.has_more_odd_values()) {
+            self.comment(
+                "There are more such marks than are listed here: the rows with the others will be refused.",
+            );
+        }
         let missing: Vec<String> = missing.union(&odd).map(|m| quoted(m)).collect();
         self.line(&format!("missing = [{}]", missing.join(", ")));
     }

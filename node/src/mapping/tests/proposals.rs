@@ -111,6 +111,64 @@ fn several_measures_a_year_in_the_name_and_another_encoding() {
 }
 
 #[test]
+fn a_data_bank_export_with_notes_below() {
+    let table = "Country Name,Country Code,Series Name,2000 [YR2000],2001 [YR2001],2002 [YR2002]\n\
+                 Fiji,FJI,Births,1,..,3\nFiji,FJI,Deaths,1,2,..\nVanuatu,VUT,Births,1,2,3\nVanuatu,VUT,Deaths,1,2,3\n\
+                 ,,,,,\nData from database: X,,,,,\nLast Updated: 01/01/2024,,,,,\n";
+    let (rules, observations) = mapped(table, "x.csv");
+    has(
+        &rules,
+        &[
+            r#"{ id = "REF_AREA", column = "Country Code", area = "alpha-3" },"#,
+            r#"{ id = "SERIES_NAME", column = "Series Name" },"#,
+            r#"{ id = "COUNTRY_NAME", column = "Country Name" },"#,
+            r#"period = { wide = "* [YR*]" }"#,
+            r#"missing = ["", ".."]"#,
+        ],
+    );
+    assert_eq!(observations[0], r#"2 REF_AREA=FJ SERIES_NAME=Births 2000 "1"=1 COUNTRY_NAME=Fiji"#);
+    assert_eq!(observations.len(), 12);
+}
+
+#[test]
+fn marks_in_a_column_that_is_called_the_value() {
+    let table = "GeoAreaCode,TimePeriod,Value,Time_Detail,[Age],[Sex]\n242,2001,1.5,2001,18Y,F\n242,2001,2.5,2001,15Y,F\n\
+                 548,2001,<5,2001,18Y,F\n";
+    let (rules, observations) = mapped(table, "sdg.csv");
+    has(
+        &rules,
+        &[
+            r#"missing = ["", "<5"]"#,
+            r#"{ id = "AGE", column = "[Age]" },"#,
+            r#"{ id = "SEX", column = "[Sex]" },"#,
+            r#"period = { column = "TimePeriod" }"#,
+            r#"measure = [{ column = "Value" }]"#,
+            r#"{ id = "TIME_DETAIL", column = "Time_Detail" },"#,
+        ],
+    );
+    assert_eq!(observations[2], r#"4 REF_AREA=VU AGE=18Y SEX=F 2001 "<5"=– TIME_DETAIL=2001"#);
+}
+
+#[test]
+fn decimal_commas_without_thousands_and_words_of_other_languages() {
+    let table = "Pays;Année;Âge;Décès (nombre)\nFiji;2001;0;1 234,5\nFiji;2001;100+;12,5\nVanuatu;2001;0;n.d.\n\
+                 Vanuatu;2001;1;3\nVanuatu;2001;2;3\nVanuatu;2001;3;3\nVanuatu;2001;100+;0,5\nTonga;2001;0;4\nTonga;2001;1;4\nTonga;2001;2;4\n";
+    let (rules, observations) = mapped(table, "x.csv");
+    has(
+        &rules,
+        &[
+            r#"decimal = ",""#,
+            r#"thousands = " ""#,
+            r#"missing = ["n.d."]"#,
+            r#"{ id = "AGE", column = "Âge" },"#,
+            r#"period = { column = "Année" }"#,
+            r#"measure = [{ column = "Décès (nombre)" }]"#,
+        ],
+    );
+    assert_eq!(observations[0], r#"2 REF_AREA=FJ AGE=0 2001 "1 234,5"=1234.5"#);
+}
+
+#[test]
 fn files_that_cannot_be_read_get_no_proposal() {
     for (table, fault) in [
         (&b""[..], "table.empty"),
