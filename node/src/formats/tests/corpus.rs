@@ -2,9 +2,11 @@ use serde_json::Value;
 
 use super::*;
 
+type Seen = (&'static str, Option<f64>, Option<&'static str>, Option<&'static str>);
+
 /// What the oracle leaves out, looked up in the files by eye: it asks for a period at the observation alone,
 /// and for a measure whose header has no label.
-const BY_EYE: [(&str, Option<f64>, Option<&str>, Option<&str>); 4] = [
+const BY_EYE: [Seen; 4] = [
     ("sdmx/csv10/csv_labels_both.csv", Some(1.0), None, None),
     ("sdmx/csv20/csv_labels_both.csv", Some(1.0), None, None),
     ("sdmx/estat/demography-xs.xml", None, Some("2007"), Some("2009")),
