@@ -227,21 +227,39 @@ pub fn item_of_urn(urn: &str) -> &str {
     urn.rsplit_once(").").map_or("", |(_, item)| item.trim())
 }
 
-/// Where no definition is given: the ids that make the key, of ids in the order of the file. What stands
-/// before the time dimension, or else before the measure, is the key: so the standard orders what it writes.
-pub fn presumed_key<'a>(ids: &[&'a str]) -> Vec<&'a str> {
-    let find = |id: &str| ids.iter().position(|i| *i == id);
-    let (time, value) = (find(TIME_PERIOD), find(OBS_VALUE));
-    let end = match (time, value) {
-        (Some(time), Some(value)) if 0 < time && time < value => time,
-        (_, Some(value)) => value,
-        (Some(time), None) => time,
-        (None, None) => 0,
-    };
-    // A column such as `LAST UPDATE` is no component: an id has no spaces.
-    let is_id = |id: &str| id.chars().all(|c| c.is_ascii_alphanumeric() || "_@$-.".contains(c));
-    let before = ids.iter().take(end).filter(|id| **id != TIME_PERIOD && is_id(id)).copied();
-    before.chain(time.filter(|_| end > 0).map(|_| "TIME_PERIOD")).collect()
+/// Where no definition is given: what stands before the time dimension, or else before the measure, is the
+/// key, and so is the time dimension wherever it stands: so the standard orders what it writes.
+#[derive(Clone, Copy, Debug)]
+pub struct PresumedKey {
+    end: usize,
+}
+
+impl PresumedKey {
+    /// Of ids in the order of the file.
+    pub fn of<'i>(ids: impl Iterator<Item = &'i str>) -> Self {
+        let (mut time, mut value) = (None, None);
+        for (n, id) in ids.enumerate() {
+            match id {
+                TIME_PERIOD => time = time.or(Some(n)),
+                OBS_VALUE => value = value.or(Some(n)),
+                _ => {}
+            }
+        }
+        let end = match (time, value) {
+            (Some(time), Some(value)) if 0 < time && time < value => time,
+            (_, Some(value)) => value,
+            (Some(time), None) => time,
+            (None, None) => 0,
+        };
+        Self { end }
+    }
+
+    /// Whether the n-th id is of the key.
+    pub fn has(self, n: usize, id: &str) -> bool {
+        // A column such as `LAST UPDATE` is no component: an id has no spaces.
+        let is_id = || id.chars().all(|c| c.is_ascii_alphanumeric() || "_@$-.".contains(c));
+        id == TIME_PERIOD || n < self.end && is_id()
+    }
 }
 
 #[cfg(test)]
@@ -288,16 +306,19 @@ mod tests {
 
     #[test]
     fn a_key_is_presumed_from_the_order_of_columns() {
-        let cases: [(&[&str], &[&str]); 6] = [
+        let cases: [(&[&str], &[&str]); 7] = [
             (&["FREQ", "TIME_PERIOD", "OBS_STATUS", "OBS_VALUE"], &["FREQ", "TIME_PERIOD"]),
             (&["FREQ", "SEX", "OBS_VALUE", "TIME_PERIOD"], &["FREQ", "SEX", "TIME_PERIOD"]),
-            (&["TIME_PERIOD", "SEX", "OBS_VALUE"], &["SEX", "TIME_PERIOD"]),
+            (&["TIME_PERIOD", "SEX", "OBS_VALUE"], &["TIME_PERIOD", "SEX"]),
             (&["DIM_1", "DIM_2", "OBS_VALUE", "ATTR"], &["DIM_1", "DIM_2"]),
             (&["LAST UPDATE", "geo", "TIME_PERIOD", "OBS_VALUE"], &["geo", "TIME_PERIOD"]),
+            (&["OBS_VALUE", "SEX", "TIME_PERIOD"], &["TIME_PERIOD"]),
             (&["M1", "M2", "ATTR"], &[]),
         ];
-        for (ids, key) in cases {
-            assert_eq!(presumed_key(ids), key, "{ids:?}");
+        for (ids, expected) in cases {
+            let presumed = PresumedKey::of(ids.iter().copied());
+            let key = ids.iter().enumerate().filter(|(n, id)| presumed.has(*n, id)).map(|(_, id)| *id);
+            assert_eq!(key.collect::<Vec<_>>(), expected, "{ids:?}");
         }
     }
 }

@@ -9,7 +9,7 @@ use super::{
         model::{Action, DataSet, OBS_VALUE, Observation, Pairs, TIME_PERIOD},
         reading::Reading,
         stop::Stop,
-        structure::{self, Dsd, Role},
+        structure::{Dsd, PresumedKey, Role},
     },
     header::{Column, Header, Style},
 };
@@ -156,14 +156,19 @@ impl<'r, 'a> Rows<'r, 'a> {
             // What the definition does not know is a column that somebody added.
             self.roles = self.header.columns.iter().map(|c| dsd.role(&c.id)).collect();
         } else {
-            let ids: Vec<&str> = self.header.columns.iter().map(|c| c.id.as_str()).collect();
-            dimensions = structure::presumed_key(&ids).into_iter().map(str::to_owned).collect::<Vec<_>>();
-            let role = |Column { id, .. }: &Column| match id.as_str() {
+            OBS_VALUE.clone_into(&mut self.primary_measure);
+            let key = PresumedKey::of(self.header.columns.iter().map(|c| c.id.as_str()));
+            let role = |(n, Column { id, .. }): (usize, &Column)| match id.as_str() {
                 OBS_VALUE => Role::Measure,
-                id if dimensions.iter().any(|d| d == id) => Role::Dimension,
+                id if key.has(n, id) => Role::Dimension,
                 _ => Role::Attribute,
             };
-            self.roles = self.header.columns.iter().map(|c| Some(role(c))).collect();
+            self.roles = self.header.columns.iter().enumerate().map(|column| Some(role(column))).collect();
+            let in_key =
+                self.header.columns.iter().zip(&self.roles).filter(|(_, r)| **r == Some(Role::Dimension));
+            dimensions = in_key.map(|(column, _)| column.id.clone()).collect();
+            // The time dimension is the last of a key.
+            dimensions.sort_by_key(|id| id == TIME_PERIOD);
         }
         self.reading.sink.data_set(&DataSet {
             structure,

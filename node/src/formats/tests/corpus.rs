@@ -2,6 +2,17 @@ use serde_json::Value;
 
 use super::*;
 
+type Seen = (&'static str, Option<f64>, Option<&'static str>, Option<&'static str>);
+
+/// What the oracle leaves out, looked up in the files by eye: it asks for a period at the observation alone,
+/// and for a measure whose header has no label.
+const BY_EYE: [Seen; 4] = [
+    ("sdmx/csv10/csv_labels_both.csv", Some(1.0), None, None),
+    ("sdmx/csv20/csv_labels_both.csv", Some(1.0), None, None),
+    ("sdmx/estat/demography-xs.xml", None, Some("2007"), Some("2009")),
+    ("sdmx/v3/csv/example-04.csv", Some(23.2), None, None),
+];
+
 /// Real files and their independent counts, where they are at hand. Every difference must have a reason in
 /// the oracle itself; all are printed.
 #[test]
@@ -18,8 +29,15 @@ fn the_corpus_is_read_as_its_oracle_read_it() {
         let structure = expected["structure_file"].as_str().map(|s| corpus.join(s));
         let report = inspect(&corpus.join(name), structure.as_deref());
         print_row(name, &report);
-        for difference in differences(&report, expected) {
-            match reason(&difference, &report, expected) {
+        let mut found = differences(&report, expected);
+        if structure.is_some() {
+            // All but the order and number of dimensions is the same without the definition.
+            let alone = inspect(&corpus.join(name), None);
+            let more = differences(&alone, expected).into_iter();
+            found.extend(more.filter(|d| !matches!(d, Difference::Dimensions(..))));
+        }
+        for difference in found {
+            match reason(name, &difference, &report, expected) {
                 Some(reason) => explained.push(format!("{name}: {difference:?}: {reason}")),
                 None => unexplained.push(format!("{name}: {difference:?}: {:?}", report.faults)),
             }
@@ -121,7 +139,8 @@ fn dimensions(expected: &Value) -> Vec<String> {
 }
 
 /// What the oracle's own entry says about a difference.
-fn reason(difference: &Difference, report: &Report, expected: &Value) -> Option<&'static str> {
+fn reason(name: &str, difference: &Difference, report: &Report, expected: &Value) -> Option<&'static str> {
+    let by_eye = BY_EYE.iter().find(|(file, ..)| *file == name);
     let has_labels = |text: &Value| text.as_str().is_some_and(|t| t.contains(": "));
     let actions = expected["actions"].as_array().cloned().unwrap_or_default();
     let columns = expected["columns"].as_array().cloned().unwrap_or_default();
@@ -135,9 +154,16 @@ fn reason(difference: &Difference, report: &Report, expected: &Value) -> Option<
             let id = theirs.as_str().and_then(|t| t.split(": ").next());
             (id == Some(ours)).then_some("the oracle kept the label behind the id")
         }
-        // It looks for a period at the observation alone, and for a header without labels.
-        Difference::Period(Some(_), Value::Null) => Some("the oracle did not look for it there"),
-        Difference::Sum(Some(_), Value::Null) => Some("the oracle did not look for it there"),
+        Difference::Period(ours, Value::Null) => {
+            let is_right = |(_, _, first, last): &&(_, _, Option<&str>, Option<&str>)| {
+                [*first, *last].contains(&ours.as_deref()) && ours.is_some()
+            };
+            by_eye.filter(is_right).map(|_| "the oracle left it out; looked up by eye")
+        }
+        Difference::Sum(ours, Value::Null) => {
+            let is_right = |(_, sum, ..): &&(_, Option<f64>, _, _)| sum.is_some() && is_near(*ours, *sum);
+            by_eye.filter(is_right).map(|_| "the oracle left it out; looked up by eye")
+        }
         Difference::NotWhole if expected["sdmx1"]["footer"].is_array() => {
             let is_shown = report.faults.iter().all(|f| f.code == "message.footer");
             is_shown.then_some("a footer in place of data, which is shown")

@@ -10,7 +10,7 @@ use super::{
         model::{Action, Pairs, RECORD_BYTES_MAX, TIME_PERIOD},
         reading::Reading,
         stop::Stop,
-        structure::{self, Role},
+        structure::{PresumedKey, Role},
     },
     data::{Body, observed_dimension},
     pull::{Token, Xml},
@@ -44,7 +44,7 @@ fn series<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Body<
     body.attributes.clear();
     let of_series = body.action;
     body.action = own_action(xml).unwrap_or(of_series);
-    body.sort(xml, |body, id| match body.dsd {
+    body.sort(xml, |body, _, id| match body.dsd {
         Some(dsd) => dsd.role(id).unwrap_or(Role::Attribute),
         None => Role::Dimension,
     })?;
@@ -81,13 +81,12 @@ fn observation<R: Read>(
     body.action = own_action(xml).unwrap_or(body.action);
     body.value = None;
     if let Some(dsd) = body.dsd {
-        body.sort(xml, |_, id| dsd.role(id).unwrap_or(Role::Attribute))?;
+        body.sort(xml, |_, _, id| dsd.role(id).unwrap_or(Role::Attribute))?;
     } else if in_series {
-        body.sort(xml, |body, id| body.presumed_role(id))?;
+        body.sort(xml, |body, _, id| body.presumed_role(id))?;
     } else {
-        let ids: Vec<&str> = components(&xml.attributes).map(|(id, _)| id).collect();
-        let key: Vec<String> = structure::presumed_key(&ids).into_iter().map(str::to_owned).collect();
-        body.sort(xml, |body, id| match key.iter().any(|k| k == id) {
+        let key = PresumedKey::of(components(&xml.attributes).map(|(id, _)| id));
+        body.sort(xml, |body, n, id| match key.has(n, id) {
             true => Role::Dimension,
             false => body.presumed_role(id),
         })?;
@@ -114,11 +113,11 @@ fn observation<R: Read>(
 }
 
 impl Body<'_> {
-    /// Puts each component where it belongs.
-    fn sort<R: Read>(&mut self, xml: &Xml<R>, role: impl Fn(&Self, &str) -> Role) -> Result<(), Stop> {
+    /// Puts each component where it belongs, by its place and its id.
+    fn sort<R: Read>(&mut self, xml: &Xml<R>, role: impl Fn(&Self, usize, &str) -> Role) -> Result<(), Stop> {
         let stop = |fault| Stop::from(fault).at(xml.row);
-        for (id, value) in components(&xml.attributes) {
-            match role(self, id) {
+        for (n, (id, value)) in components(&xml.attributes).enumerate() {
+            match role(self, n, id) {
                 Role::Dimension => self.key.push(id, value).map_err(stop)?,
                 Role::Attribute => self.attributes.push(id, value).map_err(stop)?,
                 Role::Measure if id == self.primary_measure() => self.value = Some(value.to_owned()),
