@@ -17,6 +17,7 @@ mod house_rules;
 mod library;
 mod purge;
 mod refusals;
+mod registers;
 mod relay;
 mod rollback;
 mod story;

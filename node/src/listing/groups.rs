@@ -10,7 +10,7 @@ use talanoa_proto::{
     id::{MemberId, ObjectId},
 };
 
-use super::{Filter, code, joined, reaches, scope_text};
+use super::{Filter, code, codes, joined, reaches, scope_text};
 use crate::{clock::rfc3339, consent::action_name, node::Node, store::state::State};
 
 pub fn circles(node: &Node, filter: &Filter) -> Vec<Value> {
@@ -27,7 +27,7 @@ pub fn circles(node: &Node, filter: &Filter) -> Vec<Value> {
                 "name": name,
                 "id": id.to_string(),
                 "convener": code(&view, &convener),
-                "members": joined(members.iter().map(|m| code(&view, m))),
+                "members": codes(&view, &members),
                 "seq": seq,
                 "you_are_in": members.contains(&view.me),
             })
@@ -52,7 +52,7 @@ pub fn applications(node: &Node, filter: &Filter) -> Vec<Value> {
     let wanted = view.applications.iter().filter(|(_, a)| wants(node, &view, filter, a));
     let told = |id: &ObjectId| {
         let (_, members) = known.iter().find(|(known, _)| known == id)?;
-        Some(joined(members.iter().map(|m| code(&view, m))))
+        Some(codes(&view, members))
     };
     wanted.map(|(id, a)| row(&view, id, a, told(id), node.now())).collect()
 }
@@ -70,7 +70,7 @@ fn wants(node: &Node, view: &State, filter: &Filter, application: &Application) 
 }
 
 fn row(view: &State, id: &ObjectId, a: &Application, known_to: Option<String>, now: u64) -> Value {
-    let origins = || joined(a.origins.iter().map(|m| code(view, m)));
+    let origins = || codes(view, &a.origins);
     json!({
         "name": a.name,
         "id": id.to_string(),

@@ -57,6 +57,13 @@ fn joined(items: impl IntoIterator<Item: ToString>) -> String {
     items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
 }
 
+/// As people look for them.
+fn codes<'a>(view: &State, members: impl IntoIterator<Item = &'a MemberId>) -> String {
+    let mut codes: Vec<String> = members.into_iter().map(|m| code(view, m)).collect();
+    codes.sort();
+    codes.join(", ")
+}
+
 /// The name of an application, as far as this node was told.
 fn application_name(view: &State, id: &ObjectId) -> String {
     view.applications.get(id).map_or_else(|| id.to_string(), |a| a.name.clone())

@@ -8,7 +8,7 @@ use talanoa_proto::{
     id::{DatasetId, MemberId, ObjectId},
 };
 
-use super::{Filter, application_name, audit::reads, code, holders::revocations, joined, reaches, receipts};
+use super::{Filter, application_name, audit::reads, codes, holders::revocations, joined, reaches, receipts};
 use crate::{node::Node, store::state::State};
 
 #[derive(Clone, Debug, Default)]
@@ -41,7 +41,7 @@ fn row(view: &State, year: i32, dataset: &DatasetId, line: &Line) -> Value {
     json!({
         "year": year,
         "dataset": dataset.to_string(),
-        "readers": joined(line.readers.iter().map(|m| code(view, m))),
+        "readers": codes(view, &line.readers),
         "applications": joined(line.applications.iter().map(|id| application_name(view, id))),
         "transfers": line.transfers,
         "bytes": line.bytes,
