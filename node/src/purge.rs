@@ -68,7 +68,7 @@ pub async fn retention(node: &Node, now: u64) {
 /// Does what is owed, whenever the ledger says that something is, until `stop`.
 pub async fn run(node: Arc<Node>, stop: CancellationToken) {
     let mut changed = node.store.watch();
-    let mut waits: BTreeMap<MemberId, Wait> = BTreeMap::new();
+    let mut waits: BTreeMap<(MemberId, u64), Wait> = BTreeMap::new();
     loop {
         if let Err(problem) = purge_all(&node).await {
             tracing::error!(%problem, "purge not finished; it is tried again");
@@ -84,7 +84,7 @@ pub async fn run(node: Arc<Node>, stop: CancellationToken) {
     }
 }
 
-/// An origin that was not reached is left alone for a while, whatever else happens here.
+/// A receipt that was not taken is left alone for a while, whatever else happens here.
 struct Wait {
     pause: Duration,
     until: Instant,
@@ -213,23 +213,24 @@ fn exceptions(node: &Node, buried: &[Grave]) -> Vec<PurgeException> {
 }
 
 /// Brings receipts to their origins until they are acknowledged.
-async fn deliver_all(node: &Node, waits: &mut BTreeMap<MemberId, Wait>) {
+async fn deliver_all(node: &Node, waits: &mut BTreeMap<(MemberId, u64), Wait>) {
     let owed = node.store.view().receipts_owed();
-    waits.retain(|member, _| owed.iter().any(|(m, _)| m == member));
+    waits.retain(|receipt, _| owed.contains(receipt));
+    // Each waits for itself: one that is refused must not keep the next from being taken.
     for (member, index) in owed {
-        if waits.get(&member).is_some_and(|w| Instant::now() < w.until) {
+        if waits.get(&(member, index)).is_some_and(|w| Instant::now() < w.until) {
             continue;
         }
         match peers::deliver::entry(node, member, index).await {
             Ok(()) => {
-                waits.remove(&member);
+                waits.remove(&(member, index));
                 let delivered = ReceiptDelivered { index, at: node.now() };
                 let _ = node.store.commit(Batch::of(delivered)).await;
             }
             Err(error) => {
-                let before = waits.get(&member).map_or(Duration::from_millis(250), |w| w.pause);
+                let before = waits.get(&(member, index)).map_or(Duration::from_millis(250), |w| w.pause);
                 let pause = (before * 2).min(DELIVERY_PAUSE_MAX);
-                waits.insert(member, Wait { pause, until: Instant::now() + pause });
+                waits.insert((member, index), Wait { pause, until: Instant::now() + pause });
                 tracing::info!(peer = %member.short(), %error, "receipt not delivered yet");
             }
         }
@@ -277,7 +278,11 @@ fn check_receipt(node: &Node, caller: MemberId, receipt: &PurgeReceipt) -> Resul
     if !order.grants.iter().any(|id| view.is_or_was_for(id, caller)) {
         return Err("the revoked grants were not given to this member");
     }
-    let earlier = order.receipts.get(&caller).into_iter().flatten().flat_map(|(_, r)| &r.releases);
+    // Also of later orders: a copy that another grant still covered when this receipt was written may have
+    // gone under one of them since. Never of earlier ones: what was delivered again must be erased again.
+    let since = view.orders.values().filter(|o| o.ordered_at >= order.ordered_at);
+    let taken = since.filter_map(|o| o.receipts.get(&caller)).flatten();
+    let earlier = taken.flat_map(|(_, receipt)| &receipt.releases);
     let mut named: Vec<Commitment> = earlier.map(|(c, _)| *c).collect();
     drop(view);
     named.extend(receipt.releases.iter().map(|(c, _)| *c));
