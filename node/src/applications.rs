@@ -1,16 +1,15 @@
 //! Keys of applications on their way: a member's node brings each, and each end, to the publishers that it
 //! names, until they acknowledge; a publisher takes it when it is signed and journaled (PROTOCOL.md section 8).
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use talanoa_proto::{entry::Declared, id::MemberId, trusted::VerifiedEntry, wire};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use crate::{
     node::Node,
-    peers::deliver,
+    peers::deliver::Waits,
     problem::Problem,
     store::{
         Batch,
@@ -18,36 +17,17 @@ use crate::{
     },
 };
 
-const PAUSE_MAX: Duration = Duration::from_secs(300);
-
 /// Delivers what is owed, whenever the ledger says that something is, until `stop`.
 pub async fn run(node: Arc<Node>, stop: CancellationToken) {
     let mut changed = node.store.watch();
-    let mut waits: BTreeMap<MemberId, (Duration, Instant)> = BTreeMap::new();
+    let mut waits = Waits::default();
     loop {
-        for (member, index) in owed(&node) {
-            if waits.get(&member).is_some_and(|(_, until)| Instant::now() < *until) {
-                continue;
-            }
-            match deliver::entry(&node, member, index).await {
-                Ok(()) => {
-                    waits.remove(&member);
-                    let delivered = ApplicationDelivered { member: member.to_bytes(), index };
-                    let _ = node.store.commit(Batch::of(delivered)).await;
-                }
-                Err(error) => {
-                    let before = waits.get(&member).map_or(Duration::from_millis(250), |(pause, _)| *pause);
-                    let pause = (before * 2).min(PAUSE_MAX);
-                    waits.insert(member, (pause, Instant::now() + pause));
-                    tracing::debug!(peer = %member.short(), %error, "application key not delivered yet");
-                }
-            }
-        }
-        let next =
-            waits.values().map(|(_, until)| *until).min().unwrap_or_else(|| Instant::now() + PAUSE_MAX);
+        let delivered =
+            |member: MemberId, index| ApplicationDelivered { member: member.to_bytes(), index }.into();
+        waits.bring(&node, owed(&node), delivered).await;
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep_until(next) => {}
+            () = tokio::time::sleep_until(waits.next()) => {}
             outcome = changed.changed() => if outcome.is_err() { return },
         }
     }

@@ -6,7 +6,7 @@
 //!
 //! Each step is on record, so a crash anywhere continues at the next start; erasing twice is erasing once.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use talanoa_proto::{
@@ -17,13 +17,12 @@ use talanoa_proto::{
     id::{Commitment, MemberId, ObjectId},
     limits, wire,
 };
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use crate::{
     node::{Node, own_entry},
-    peers,
+    peers::deliver::Waits,
     problem::Problem,
     serve::Permitted,
     store::{
@@ -32,8 +31,6 @@ use crate::{
         state::{Caller, Grave, Offer, Purge},
     },
 };
-
-const DELIVERY_PAUSE_MAX: Duration = Duration::from_secs(300);
 
 /// Grants that others gave us and that ended by time: after the retention that they allow, copies go as if
 /// they had been revoked with purge. From the record on, a crash continues it at the next start.
@@ -68,26 +65,19 @@ pub async fn retention(node: &Node, now: u64) {
 /// Does what is owed, whenever the ledger says that something is, until `stop`.
 pub async fn run(node: Arc<Node>, stop: CancellationToken) {
     let mut changed = node.store.watch();
-    let mut waits: BTreeMap<(MemberId, u64), Wait> = BTreeMap::new();
+    let mut waits = Waits::default();
     loop {
         if let Err(problem) = purge_all(&node).await {
             tracing::error!(%problem, "purge not finished; it is tried again");
         }
-        deliver_all(&node, &mut waits).await;
-        let next =
-            waits.values().map(|w| w.until).min().unwrap_or_else(|| Instant::now() + DELIVERY_PAUSE_MAX);
+        let owed = node.store.view().receipts_owed();
+        waits.bring(&node, owed, |_, index| ReceiptDelivered { index, at: node.now() }.into()).await;
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep_until(next) => {}
+            () = tokio::time::sleep_until(waits.next()) => {}
             outcome = changed.changed() => if outcome.is_err() { return },
         }
     }
-}
-
-/// A receipt that was not taken is left alone for a while, whatever else happens here.
-struct Wait {
-    pause: Duration,
-    until: Instant,
 }
 
 async fn purge_all(node: &Node) -> Result<(), Problem> {
@@ -210,31 +200,6 @@ fn exceptions(node: &Node, buried: &[Grave]) -> Vec<PurgeException> {
     }
     exceptions.sort();
     exceptions
-}
-
-/// Brings receipts to their origins until they are acknowledged.
-async fn deliver_all(node: &Node, waits: &mut BTreeMap<(MemberId, u64), Wait>) {
-    let owed = node.store.view().receipts_owed();
-    waits.retain(|receipt, _| owed.contains(receipt));
-    // Each waits for itself: one that is refused must not keep the next from being taken.
-    for (member, index) in owed {
-        if waits.get(&(member, index)).is_some_and(|w| Instant::now() < w.until) {
-            continue;
-        }
-        match peers::deliver::entry(node, member, index).await {
-            Ok(()) => {
-                waits.remove(&(member, index));
-                let delivered = ReceiptDelivered { index, at: node.now() };
-                let _ = node.store.commit(Batch::of(delivered)).await;
-            }
-            Err(error) => {
-                let before = waits.get(&(member, index)).map_or(Duration::from_millis(250), |w| w.pause);
-                let pause = (before * 2).min(DELIVERY_PAUSE_MAX);
-                waits.insert((member, index), Wait { pause, until: Instant::now() + pause });
-                tracing::info!(peer = %member.short(), %error, "receipt not delivered yet");
-            }
-        }
-    }
 }
 
 /// The origin's side: a receipt is taken when it is signed, journaled, and about what we ordered.

@@ -226,11 +226,6 @@ impl ConsentState {
         self.denials.iter().filter(|(id, _)| !self.lifted.contains(id))
     }
 
-    /// Whether that denial was lifted.
-    pub fn is_lifted(&self, id: &ObjectId) -> bool {
-        self.lifted.contains(id)
-    }
-
     /// A denial by its id, lifted or not.
     pub fn denial(&self, id: &ObjectId) -> Option<&Denial> {
         self.denials.get(id)

@@ -14,7 +14,7 @@ use talanoa_node::{
 use talanoa_proto::{
     charter::{Charter, CharterEvent, CharterFile, CharterMember, PURPOSE_DEFAULT, PURPOSES, THEMES},
     envelope::Envelope,
-    grant::{Action, Grant, Grantee, Obligations, Scope},
+    grant::{Action, Grant, Grantee, LiftDenial, Obligations, Scope},
     identity::MemberKind,
     object::Origin,
     release::{Description, Distribution, Release, ReleaseKind, Sensitivity},
@@ -81,6 +81,44 @@ async fn a_catch_up_visits_what_the_reader_may_see_whatever_the_journal_holds() 
         "entries visited by a catch-up that sees {VISIBLE} releases: {small} of 1,000, {large} of 100,000"
     );
     assert_eq!(small, large);
+}
+
+/// A lifted denial shows every grant of its subject again, all in one step: a feed gets past it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_shows_more_than_one_run_looks_at_is_got_past() {
+    let root = tempfile::tempdir().unwrap();
+    let [fj, spc] = free_ports::<2>();
+    let homes =
+        [found(root.path(), "FJ", MemberKind::Country, fj), found(root.path(), "SPC", MemberKind::Body, spc)];
+    homes[0].adopt(&charter(&homes)).await.unwrap();
+    let app = App::start(&homes[0], Arc::new(SystemClock::new())).await.unwrap();
+    let node = &app.node;
+    let (origin, member) = (node.origin().unwrap(), homes[1].card.identity.id());
+    let consent = keys::load(&homes[0].key_path("consent")).unwrap();
+    let mut batch = Batch::default();
+    for n in 0..600u16 {
+        let mut nonce = [0; 16];
+        nonce[..2].copy_from_slice(&n.to_be_bytes());
+        let grant = Grant { nonce, ..grant(origin, member, node.now()) };
+        batch.records.push(own_entry(&Envelope::seal(&grant, &consent)).unwrap().0.into());
+    }
+    node.store.commit(batch).await.unwrap();
+    let (denial, _) =
+        talanoa_node::consent::deny(node, Some(member), Some("SEEN0".parse().unwrap())).await.unwrap();
+    let lift = LiftDenial { origin, denials: vec![denial], declared_at: node.now() };
+    node.store.commit(Batch::of(own_entry(&Envelope::seal(&lift, &consent)).unwrap().0)).await.unwrap();
+
+    let purpose = PURPOSE_DEFAULT.to_owned();
+    let reader = Reader { member, datasets: Vec::new(), purpose, application: None };
+    let (mut cursor, mut size) = (Cursor { epoch: 1, step: 0, after: 0 }, 0);
+    let runs = (1..50).find(|_| {
+        let run = next_run(node, &reader, cursor, &mut size).unwrap();
+        cursor = run.cursor;
+        run.complete
+    });
+    println!("complete after {runs:?} runs, at step {}", cursor.step);
+    assert!(runs.is_some(), "stuck at {cursor:?}");
+    app.stop().await;
 }
 
 pub fn found(root: &std::path::Path, code: &str, kind: MemberKind, port: u16) -> Home {

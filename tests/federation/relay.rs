@@ -1,5 +1,13 @@
 //! A release that reaches a member through another one, while its publisher is away.
 
+use talanoa_client::session::Session;
+use talanoa_node::home::Home;
+use talanoa_proto::{
+    charter::PURPOSE_DEFAULT,
+    entry::Declared,
+    id::PublicKey,
+    wire::{self, feed_item::Item},
+};
 use talanoa_tests::{Member, federation, next_year, scan, table, wait_for};
 
 #[test]
@@ -60,4 +68,62 @@ fn a_relay_carries_what_it_may_to_whom_it_may_and_stops() {
     });
     assert!(scan(&spc.dir, &plaintext).is_empty());
     [fj, spc, vu, ws].iter_mut().for_each(Member::judge);
+}
+
+/// Releases of `origin` that a member is shown by a relay, by a call that ends when everything was said.
+async fn carried(relay: &Member, reader: &Member, origin: &Member) -> usize {
+    let [relay_home, reader, origin] = [relay, reader, origin].map(|m| Home::open(&m.dir).unwrap());
+    let keys = [PublicKey(relay_home.node_key().unwrap().verifying_key().to_bytes())];
+    let address = format!("127.0.0.1:{}", relay.port);
+    let mut session = Session::dial(&address, &reader.node_key().unwrap(), &keys).await.unwrap();
+    let request = wire::CatalogueRequest {
+        purpose: PURPOSE_DEFAULT.into(),
+        origin: origin.card.identity.id().to_bytes(),
+        ..wire::CatalogueRequest::default()
+    };
+    let mut items = session.catalogue(request).await.unwrap();
+    let mut releases = 0;
+    while let Some(item) = items.message().await.unwrap() {
+        if let Some(Item::Entry(entry)) = item.item
+            && matches!(Declared::parse(&entry.envelope), Ok(Declared::Release(_)))
+        {
+            releases += 1;
+        }
+    }
+    releases
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_has_not_heard_from_the_publisher_for_a_day_carries_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let [mut fj, mut spc, ws] = federation(root.path(), ["FJ", "SPC", "WS"]);
+    fj.serve();
+    spc.serve();
+    let file = root.path().join("a.csv");
+    table(&file, 50);
+    let until = next_year();
+    fj.publish(&file, "A").ok();
+    fj.decide(&format!("grant --to SPC --dataset A --action read --action relay --until {until}"));
+    fj.decide(&format!("grant --to WS --dataset A --until {until}"));
+    spc.talanoa(&["follow", "FJ"]).ok();
+    spc.wait_until_held(&["FJ/A@1"]);
+    wait_for("SPC is shown both grants", || (spc.list("grants").len() == 2).then_some(()));
+    fj.stop();
+    assert_eq!(carried(&spc, &ws, &fj).await, 1);
+    assert_eq!(carried(&spc, &fj, &fj).await, 0, "what is Fiji's own is not carried to Fiji");
+
+    // Two days later, by SPC's clock, with the publisher still away.
+    spc.stop();
+    spc.clock_offset_seconds = 2 * 86_400;
+    spc.serve();
+    assert_eq!(carried(&spc, &ws, &fj).await, 0);
+    // The publisher returns: what it allowed is fresh again.
+    fj.serve();
+    let again = async {
+        while carried(&spc, &ws, &fj).await == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), again).await.expect("SPC hears from Fiji");
+    [fj, spc].iter_mut().for_each(Member::judge);
 }

@@ -5,17 +5,16 @@ use talanoa_proto::{
     application::Application,
     charter::PURPOSE_DEFAULT,
     circle::Circle,
-    entry::Declared,
     envelope::Envelope,
-    grant::{self, Action, Denial, Grant, Grantee, LiftDenial, Obligations, Scope, Term, Terms},
-    id::{DatasetId, MemberId, ObjectId, PublicKey},
+    grant::{self, Action, Denial, Grant, LiftDenial, Obligations, Scope, Term, Terms},
+    id::{DatasetId, PublicKey},
     identity::Role,
     object::Object,
     wire::{self, draft_request::What},
 };
 
 use super::{check, find};
-use crate::{clock::rfc3339, keys, node::Node, problem::Problem, sheet};
+use crate::{clock::rfc3339, keys, node::Node, problem::Problem, sheet, store::state::State};
 
 /// An unsigned object, what people read before they sign it, and the terms that go with it.
 #[derive(Debug)]
@@ -174,7 +173,7 @@ fn draft_application(node: &Node, typed: wire::DraftApplication) -> Result<Draft
 
 /// Through the same door as what strangers send: what is refused from others is not offered for signing.
 fn unsigned<T: Object>(
-    view: &crate::store::state::State,
+    view: &State,
     node: &Node,
     object: &T,
     page: impl FnOnce(&T) -> Result<String, Problem>,
@@ -207,15 +206,4 @@ fn set<T: Ord>(mut items: Vec<T>) -> Vec<T> {
     items.sort();
     items.dedup();
     items
-}
-
-/// What kind of thing a draft is, for people who sign it elsewhere.
-pub fn names(envelope: &Envelope) -> Result<(Declared, ObjectId), Problem> {
-    Ok((Declared::of(envelope)?, envelope.id()))
-}
-
-/// For listings: the members that a grant reaches today.
-pub fn reached(view: &crate::store::state::State, grantee: &Grantee) -> Vec<MemberId> {
-    let others = view.members.keys().filter(|m| **m != view.me).copied();
-    others.filter(|member| view.consent.reaches(grantee, *member)).collect()
 }

@@ -72,14 +72,18 @@ pub fn next_run(node: &Node, reader: &Reader, cursor: Cursor, known_size: &mut u
     let (mut bytes, mut sent) = (0, BTreeSet::new());
     let found = steps(node, reader, cursor.step, head_step);
     for (step, shows) in found.steps {
-        for (n, index) in candidates(node, reader, &shows).into_iter().enumerate() {
+        let (own, opened) = candidates(node, reader, &shows);
+        let first_opened = own.len();
+        for (n, index) in own.into_iter().chain(opened).enumerate() {
             // Resume inside the very step that was under way; what came to be visible since has a step of its own.
             if step == cursor.step + 1 && index < cursor.after {
                 continue;
             }
             if run.items.len() >= ENTRIES_PER_RUN_MAX || bytes >= BYTES_PER_RUN_MAX {
-                // The step's own entry comes first, whatever its index: before it nothing of the step was sent.
-                run.cursor = Cursor { epoch: EPOCH, step: step - 1, after: if n == 0 { 0 } else { index } };
+                // The step's own entries come first, whatever their index: as long as one is left, `after` would
+                // pass over what the step opened below it.
+                let after = if n < first_opened { 0 } else { index };
+                run.cursor = Cursor { epoch: EPOCH, step: step - 1, after };
                 return with_head(node, run, known_size);
             }
             // Shown by more than one step, by a grant and by its beginning for example: once is enough.
@@ -142,14 +146,19 @@ struct Found {
 fn steps(node: &Node, reader: &Reader, after: u64, head: u64) -> Found {
     let mut found = Found { steps: BTreeMap::new(), up_to: head };
     let mut collect = |audience: Audience<'_>| {
-        for (n, (step, shows)) in node.store.index().steps(audience, after).enumerate() {
+        let (mut last, mut count) = (after, 0);
+        for (step, shows) in node.store.index().steps(audience, after) {
             node.feed_visited.fetch_add(1, Ordering::Relaxed);
             if step > found.up_to {
                 break;
             }
-            if n == STEPS_PER_RUN_MAX {
-                found.up_to = step - 1; // the step itself may have more to show
-                break;
+            // Counted by steps, not by what they show: a step is taken whole, or a run would never get past it.
+            if step != last {
+                if count == STEPS_PER_RUN_MAX {
+                    found.up_to = last;
+                    break;
+                }
+                (last, count) = (step, count + 1);
             }
             found.steps.entry(step).or_default().insert(shows);
         }
@@ -193,9 +202,9 @@ fn datasets_of(view: &State, grant: &Grant) -> Vec<DatasetId> {
     }
 }
 
-/// Journal indexes that a step may show this reader: the step's own entry, then what it opened in journal
-/// order. A grant thus comes before what it covers, and the reader can hold each offer against it.
-fn candidates(node: &Node, reader: &Reader, shows: &BTreeSet<Shows>) -> Vec<u64> {
+/// Journal indexes that a step may show this reader: the step's own entries, and what it opened in journal
+/// order, which comes after them. A grant thus comes before what it covers, and the reader can hold each offer against it.
+fn candidates(node: &Node, reader: &Reader, shows: &BTreeSet<Shows>) -> (Vec<u64>, BTreeSet<u64>) {
     let mut own = Vec::new();
     let mut opened = BTreeSet::new();
     let mut open = |id: &ObjectId, own: &mut Vec<u64>| {
@@ -219,8 +228,7 @@ fn candidates(node: &Node, reader: &Reader, shows: &BTreeSet<Shows>) -> Vec<u64>
             Shows::Grant(id) => open(id, &mut own),
         }
     }
-    own.extend(opened);
-    own
+    (own, opened)
 }
 
 /// A release that no grant covered when it was published is shown by the step of the grant, not by its own.

@@ -47,20 +47,12 @@ pub fn check(layout: &Layout, state: &State, report: &mut Report) {
                 check_own(&own, index, &entry, &mut chains, report);
                 index += 1;
             }
-            Ok(Record::ForeignEntry(entry)) => check_foreign(&entry, &judge, report),
-            Ok(Record::ReceiptTaken(r)) => {
-                let (member, index, salt, envelope) = (r.member, r.index, r.salt, r.envelope);
-                let (inclusion, note) = (r.inclusion, r.note);
-                let entry = ForeignEntry { member, index, salt, envelope, inclusion, note };
-                check_foreign(&entry, &judge, report);
+            Ok(record) => {
+                if let Some(entry) = record.proven() {
+                    check_foreign(&entry, &judge, report);
+                }
             }
-            Ok(Record::ApplicationTaken(r)) => {
-                let (member, index, salt, envelope) = (r.member, r.index, r.salt, r.envelope);
-                let (inclusion, note) = (r.inclusion, r.note);
-                let entry = ForeignEntry { member, index, salt, envelope, inclusion, note };
-                check_foreign(&entry, &judge, report);
-            }
-            _ => {}
+            Err(_) => {}
         }
         Ok(())
     });

@@ -1,5 +1,7 @@
 //! Bringing an entry of our journal to another member, with its proof: receipts, and keys of applications.
 
+use std::{collections::BTreeMap, time::Duration};
+
 use bytes::Bytes;
 use talanoa_client::{PeerError, session::Session};
 use talanoa_proto::{
@@ -7,13 +9,61 @@ use talanoa_proto::{
     trusted::{EntryError, TrustedPeer, VerifiedEntry},
     wire,
 };
+use tokio::time::Instant;
 use tonic::Status;
 
 use super::{hello, target_of};
-use crate::{node::Node, problem::Problem, store::state::EPOCH};
+use crate::{
+    node::Node,
+    problem::Problem,
+    store::{Batch, records::Record, state::EPOCH},
+};
+
+const PAUSE_MIN: Duration = Duration::from_millis(500);
+const PAUSE_MAX: Duration = Duration::from_secs(300);
+
+/// Entries that were not taken, as (member, journal index), and when each is tried again. Each waits for
+/// itself: one that is refused must not keep the next from being taken.
+#[derive(Debug, Default)]
+pub struct Waits(BTreeMap<(MemberId, u64), (Duration, Instant)>);
+
+impl Waits {
+    /// Brings what is owed and due; what was acknowledged is put on record.
+    pub async fn bring(
+        &mut self,
+        node: &Node,
+        owed: Vec<(MemberId, u64)>,
+        delivered: impl Fn(MemberId, u64) -> Record,
+    ) {
+        self.0.retain(|entry, _| owed.contains(entry));
+        for (member, index) in owed {
+            let wait = self.0.get(&(member, index)).copied();
+            if wait.is_some_and(|(_, until)| Instant::now() < until) {
+                continue;
+            }
+            match entry(node, member, index).await {
+                Ok(()) => {
+                    self.0.remove(&(member, index));
+                    let _ = node.store.commit(Batch::of(delivered(member, index))).await;
+                }
+                Err(error) => {
+                    let pause = wait.map_or(PAUSE_MIN, |(pause, _)| (pause * 2).min(PAUSE_MAX));
+                    self.0.insert((member, index), (pause, Instant::now() + pause));
+                    tracing::info!(peer = %member.short(), index, %error, "journal entry not delivered yet");
+                }
+            }
+        }
+    }
+
+    /// When something is due again.
+    pub fn next(&self) -> Instant {
+        let due = self.0.values().map(|(_, until)| *until).min();
+        due.unwrap_or_else(|| Instant::now() + PAUSE_MAX)
+    }
+}
 
 /// Returns after the member has acknowledged that it is durable there.
-pub async fn entry(node: &Node, member: MemberId, index: u64) -> Result<(), PeerError> {
+async fn entry(node: &Node, member: MemberId, index: u64) -> Result<(), PeerError> {
     let target = target_of(node, member).ok_or(PeerError::Protocol("no address of the member is known"))?;
     let held = node.store.own_entry(index).ok_or(PeerError::Protocol("the entry cannot be read"))?;
     let checkpoint = node.store.checkpoint();

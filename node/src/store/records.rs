@@ -219,7 +219,25 @@ pub struct Buried {
     pub position: Bytes,
 }
 
+macro_rules! proven {
+    ($record:expr) => {{
+        let (member, index, salt, envelope) = ($record.member, $record.index, $record.salt, $record.envelope);
+        let (inclusion, note) = ($record.inclusion, $record.note);
+        Some(ForeignEntry { member, index, salt, envelope, inclusion, note })
+    }};
+}
+
 impl Record {
+    /// An entry of another member's journal that lies beside the head under which it was proven.
+    pub fn proven(self) -> Option<ForeignEntry> {
+        match self {
+            Self::ForeignEntry(entry) => Some(entry),
+            Self::ReceiptTaken(r) => proven!(r),
+            Self::ApplicationTaken(r) => proven!(r),
+            _ => None,
+        }
+    }
+
     /// Salt and envelope of the journal entry that a record carries, if it carries one.
     fn entry(&self) -> Option<(&Bytes, &Bytes)> {
         match self {
