@@ -135,7 +135,7 @@ fn with_its_anchor_on_another_disk_an_older_copy_does_not_start() {
     spc.judge();
 }
 
-/// Copies taken at any moment of a running publisher's life, the anchor first as a careful backup does;
+/// Copies taken at any moment of a running publisher's life, anchor, ledger and shelf in the order of a careful backup;
 /// each is put back while SPC is there. Whatever it signs then must be what it signed before.
 #[test]
 fn restores_at_random_points_lead_to_no_second_root() {
@@ -185,7 +185,9 @@ fn take_copies(fj: &Member, file: &Path, copies: &Path, points: usize) {
             let to = goal.join(n.to_string());
             fs::create_dir_all(&to).unwrap();
             fs::copy(dir.join("anchor"), to.join("anchor")).unwrap();
-            talanoa_tests::copy_live(&dir, &to, &["anchor", "index", "partial"]);
+            // A shelf only gains here: copied after the ledger it has every file that the ledger names.
+            talanoa_tests::copy_live(&dir.join("ledger"), &to.join("ledger"), &[]);
+            talanoa_tests::copy_live(&dir, &to, &["anchor", "ledger", "index", "partial"]);
         }
     });
     while !copier.is_finished() {
