@@ -11,7 +11,7 @@ use std::{fs, path::Path};
 use talanoa_tests::{Done, Member, copy_dir, federation, scan, table, talanoa, talanoa_with, wait_for};
 
 /// Directories of two members, made once and copied for every N.
-struct Stage {
+pub struct Stage {
     root: tempfile::TempDir,
     codes: [&'static str; 2],
     ports: [u16; 2],
@@ -19,7 +19,7 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(prepare: impl FnOnce(&mut Member, &mut Member, &Path)) -> Self {
+    pub fn new(prepare: impl FnOnce(&mut Member, &mut Member, &Path)) -> Self {
         let root = tempfile::tempdir().unwrap();
         let model = root.path().join("model");
         fs::create_dir(&model).unwrap();
@@ -57,7 +57,7 @@ impl Stage {
 
 /// Runs `act` with the victim failing at each operation in turn; `holds` is asked after a restart without
 /// faults. `act` returns what was acknowledged to it.
-fn every_point<A>(
+pub fn every_point<A>(
     name: &str,
     stage: &Stage,
     victim: usize,
@@ -149,7 +149,7 @@ fn same_without_index(member: &mut Member) {
     assert_eq!(answers(member), before);
 }
 
-fn acknowledged(done: Done) -> Option<String> {
+pub fn acknowledged(done: Done) -> Option<String> {
     (done.code == 0).then(|| done.out.split_whitespace().next().unwrap_or_default().to_owned())
 }
 

@@ -10,6 +10,7 @@ mod clocks;
 mod comforts;
 mod consent;
 mod crash;
+mod crash_consent;
 mod cursor;
 mod feed_work;
 mod histories;
