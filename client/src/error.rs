@@ -54,6 +54,16 @@ impl PeerError {
         }
     }
 
+    /// The text without the code, for those who show the code themselves.
+    pub fn sentence(&self) -> String {
+        let text = match self {
+            Self::Refused { message, .. } => return format!("the peer answered: {message}"),
+            other => other.to_string(),
+        };
+        let code = format!("{}: ", self.code());
+        text.strip_prefix(&code).map(str::to_owned).unwrap_or(text)
+    }
+
     /// Whether the peer proved itself wrong, so that dialling it again soon serves nothing.
     pub fn is_misbehaviour(&self) -> bool {
         matches!(self, Self::Misbehaved(_) | Self::Protocol(_))

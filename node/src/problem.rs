@@ -122,7 +122,7 @@ impl From<IntakeError> for Problem {
 
 impl From<PeerError> for Problem {
     fn from(error: PeerError) -> Self {
-        Self::new(error.code(), error.to_string())
+        Self::new(error.code(), error.sentence())
     }
 }
 

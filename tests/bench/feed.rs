@@ -101,7 +101,8 @@ pub async fn catch_up_rows() -> Vec<Row> {
     )]
 }
 
-fn verified_signatures(count: u64) -> f64 {
+/// Seconds.
+pub fn verified_signatures(count: u64) -> f64 {
     let key = SigningKey::from_bytes(&[3; 32]);
     let message = [5; 600];
     let (signature, public) = (key.sign(&message), key.verifying_key());

@@ -11,7 +11,7 @@ use talanoa_tests::{
 use crate::Row;
 
 const FOLLOWERS: usize = 28;
-const IDLE_SECONDS: u64 = 10;
+const IDLE_SECONDS: u64 = 60;
 
 pub async fn rows() -> Vec<Row> {
     let root = tempfile::tempdir().unwrap();
@@ -58,7 +58,7 @@ pub async fn rows() -> Vec<Row> {
 }
 
 /// User and system time; the kernel counts in hundredths.
-fn processor_seconds(pid: u32) -> f64 {
+pub fn processor_seconds(pid: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
     let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();

@@ -17,11 +17,12 @@ use std::{
 use rustls::ServerConfig;
 use socket2::{SockRef, TcpKeepalive};
 use talanoa_client::tls::{self, NodeKey};
-use talanoa_proto::limits;
+use talanoa_proto::{id::PublicKey, limits};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
     sync::mpsc,
+    time::Instant,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_stream::wrappers::ReceiverStream;
@@ -33,6 +34,10 @@ use crate::api::refusals::Refusals;
 
 /// Kernel buffers hold at most about this much that a revocation can no longer take back.
 const UNSENT_BYTES_MAX: u32 = 128 * 1024;
+
+/// More connections of one member within [`RESTLESS`] are remarked upon: one that works keeps its connection.
+const RESTLESS_CONNECTIONS: u32 = 120;
+const RESTLESS: Duration = Duration::from_secs(60);
 
 const TOO_MANY: &str = "too many connections of one member: refused";
 
@@ -55,6 +60,8 @@ struct Live {
     next: u64,
     handshaking: HashMap<IpAddr, usize>,
     open: HashMap<u64, (NodeKey, CancellationToken)>,
+    /// Connections of a member since some moment; bounded by the keys that are admitted.
+    recent: HashMap<NodeKey, (Instant, u32)>,
 }
 
 impl Connections {
@@ -103,6 +110,16 @@ impl Connections {
         let (id, token) = (live.next, CancellationToken::new());
         live.next += 1;
         live.open.insert(id, (key, token.clone()));
+        let now = Instant::now();
+        let (since, count) = live.recent.entry(key).or_insert((now, 0));
+        if now - *since >= RESTLESS {
+            (*since, *count) = (now, 0);
+        }
+        *count += 1;
+        if *count > RESTLESS_CONNECTIONS {
+            // Attack: HTTP/2 ends a connection that resets its streams or floods it, and the member dials again.
+            self.refusals.note(PublicKey(key).short(), "connects again and again: its connections end early");
+        }
         Some(Open { connections: Arc::clone(self), id, token })
     }
 }

@@ -182,8 +182,14 @@ pub async fn stop_signal() {
 }
 
 /// To stderr, in UTC; `RUST_LOG` wins over the configuration.
+///
+/// Attack: a peer that makes the log grow. `h2` warns of every connection that resets its streams, without a
+/// name; who did it and why the connection ended is said once by `accept`. It speaks only when asked by name.
 fn log(filter: &str, format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(filter));
+    let asked = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
+    let parse = |text: &str| EnvFilter::try_new(format!("h2=error,{text}"));
+    let chosen = parse(&asked).ok().filter(|_| !asked.is_empty());
+    let filter = chosen.or_else(|| parse(filter).ok()).unwrap_or_default();
     let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let builder =
         tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr);
