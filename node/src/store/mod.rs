@@ -15,9 +15,10 @@ pub mod shelf;
 pub mod signing;
 pub mod state;
 pub mod tree;
+pub mod view;
 
 use std::sync::{
-    Arc, RwLock, RwLockReadGuard,
+    Arc, RwLock,
     atomic::{AtomicU64, Ordering},
 };
 
@@ -40,6 +41,7 @@ use shelf::Shelf;
 use signing::{OwnHead, Signing};
 use state::State;
 use tree::TreeReader;
+use view::View;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -156,8 +158,8 @@ impl Store {
     }
 
     /// One consistent position; hold it briefly and never across an await.
-    pub fn view(&self) -> RwLockReadGuard<'_, State> {
-        self.inner.state.read().unwrap_or_else(|poisoned| poisoned.into_inner())
+    pub fn view(&self) -> View<'_> {
+        View::of(&self.inner.state)
     }
 
     pub fn checkpoint(&self) -> SignedCheckpoint {
