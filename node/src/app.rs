@@ -18,7 +18,7 @@ use tonic::transport::Server;
 
 use crate::{
     api::{accept, exchange::ExchangeService, operator::OperatorService},
-    applications,
+    applications, carriage,
     clock::{Clock, HighWater, Trust, rfc3339},
     consent,
     home::Home,
@@ -100,6 +100,7 @@ impl App {
         tasks.spawn(unit(peers::run(Arc::clone(&node), stop.clone())));
         tasks.spawn(unit(purge::run(Arc::clone(&node), stop.clone())));
         tasks.spawn(unit(applications::run(Arc::clone(&node), stop.clone())));
+        tasks.spawn(unit(carriage::run(Arc::clone(&node), stop.clone())));
         tasks.spawn(unit(keep_time(Arc::clone(&node), stop.clone())));
         Ok(Self { node, listen, stop, tasks, socket })
     }

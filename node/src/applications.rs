@@ -13,7 +13,7 @@ use crate::{
     problem::Problem,
     store::{
         Batch,
-        records::{ApplicationDelivered, ApplicationTaken},
+        records::{EntryDelivered, EntryTaken},
     },
 };
 
@@ -22,8 +22,7 @@ pub async fn run(node: Arc<Node>, stop: CancellationToken) {
     let mut changed = node.store.watch();
     let mut waits = Waits::default();
     loop {
-        let delivered =
-            |member: MemberId, index| ApplicationDelivered { member: member.to_bytes(), index }.into();
+        let delivered = |member: MemberId, index| EntryDelivered { member: member.to_bytes(), index }.into();
         waits.bring(&node, owed(&node), delivered).await;
         tokio::select! {
             () = stop.cancelled() => return,
@@ -69,11 +68,16 @@ pub async fn take(
             Declared::EndApplication(end) => {
                 end.applications.iter().all(|id| view.ended_applications.contains(&(caller, *id)))
             }
-            _ => return Err(Problem::bad_request("neither a receipt nor an application key").into()),
+            _ => {
+                return Err(Problem::bad_request(
+                    "neither a receipt, a statement of carriage nor an application key",
+                )
+                .into());
+            }
         }
     };
     let (Some(head), Some(wire), false) = (request.head, request.entry, known) else { return Ok(()) };
-    let taken = ApplicationTaken {
+    let taken = EntryTaken {
         member: caller.to_bytes(),
         index: wire.index,
         salt: wire.salt,

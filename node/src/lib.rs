@@ -6,6 +6,7 @@
 pub mod api;
 pub mod app;
 pub mod applications;
+pub mod carriage;
 pub mod chunks;
 pub mod cli;
 pub mod clock;

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     application::{Application, EndApplication},
+    carriage::Carriage,
     circle::{Circle, LeaveCircle},
     envelope::Envelope,
     grant::{Denial, Grant, LiftDenial, PurgeReceipt, Revocation, Terms},
@@ -46,6 +47,7 @@ pub enum Declared {
     Terms(Terms),
     Application(ObjectId, Application),
     EndApplication(EndApplication),
+    Carriage(Carriage),
     /// A kind that this version does not know: a valid leaf that readers skip.
     Unknown(String),
 }
@@ -77,6 +79,7 @@ impl Declared {
             Terms::TYPE => Self::Terms(envelope.object()?),
             Application::TYPE => Self::Application(id, envelope.object()?),
             EndApplication::TYPE => Self::EndApplication(envelope.object()?),
+            Carriage::TYPE => Self::Carriage(envelope.object()?),
             other => Self::Unknown(other.to_owned()),
         })
     }
@@ -100,6 +103,7 @@ impl Declared {
             Self::Terms(t) => Some(t.origin),
             Self::Application(_, a) => Some(a.origin),
             Self::EndApplication(e) => Some(e.origin),
+            Self::Carriage(c) => Some(c.origin),
             Self::Identity(_) | Self::Endpoint(_) | Self::Unknown(_) => None,
         }
     }
@@ -110,6 +114,7 @@ impl Declared {
             Self::Release(_)
             | Self::Withdrawal(_)
             | Self::PurgeReceipt(..)
+            | Self::Carriage(_)
             | Self::Endpoint(_)
             | Self::Terms(_) => Some(Signers::Role(Role::Node)),
             Self::Grant(..) | Self::LiftDenial(_) | Self::Circle(..) | Self::Application(..) => {
@@ -139,6 +144,7 @@ impl Declared {
             Self::Terms(_) => "terms",
             Self::Application(..) => "application",
             Self::EndApplication(_) => "end-application",
+            Self::Carriage(_) => "carriage",
             Self::Unknown(_) => "unknown",
         }
     }

@@ -14,6 +14,7 @@
 pub mod application;
 pub mod armour;
 pub mod canonical;
+pub mod carriage;
 pub mod charter;
 pub mod checkpoint;
 pub mod chunk;

@@ -72,6 +72,8 @@ pub const DATASETS_PER_SCOPE_MAX: usize = 1024;
 pub const GRANTS_PER_REVOCATION_MAX: usize = 1024;
 /// Releases that one receipt names; also its exceptions.
 pub const RELEASES_PER_RECEIPT_MAX: usize = 2048;
+/// Transfers that one statement of carriage names.
+pub const CARRIED_PER_STATEMENT_MAX: usize = 1024;
 /// Days after which a denial that the node key alone signed ends by itself.
 pub const DENIAL_UNCONFIRMED_DAYS_MAX: u64 = 30;
 /// Seconds that two clocks which agree may differ.

@@ -160,7 +160,7 @@ pub fn release(origin: Origin, dataset: &str) -> Release {
     }
 }
 
-fn grant(origin: Origin, to: talanoa_proto::id::MemberId, now: u64) -> Grant {
+pub fn grant(origin: Origin, to: talanoa_proto::id::MemberId, now: u64) -> Grant {
     Grant {
         origin,
         grantee: Grantee::Member(to),

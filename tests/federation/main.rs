@@ -9,6 +9,7 @@ mod bit_rot;
 mod clocks;
 mod comforts;
 mod consent;
+mod consent_refused;
 mod crash;
 mod crash_consent;
 mod cursor;

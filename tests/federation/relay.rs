@@ -49,13 +49,23 @@ fn a_relay_carries_what_it_may_to_whom_it_may_and_stops() {
     let carried = spc.list("audit");
     assert!(carried.iter().any(|a| a["reader"] == "VU"), "{carried:?}");
 
-    // Fiji returns and takes back what it gave to both; SPC stops, and both say what they erased.
+    // Fiji returns, and hears from SPC who holds its release; then it takes back what it gave to both; SPC stops, and both say what they erased.
     fj.serve();
+    wait_for("SPC's statement reaches Fiji", || {
+        let rows = fj.list("audit");
+        rows.iter().any(|a| a["reader"] == "VU" && a["via"] == "SPC").then_some(())
+    });
+    let holders = fj.list("holders");
+    let of_vu = holders.iter().find(|h| h["member"] == "VU").expect("Vanuatu is a holder");
+    assert!(of_vu["state"] == "held" && of_vu["grant"] == to_vu.as_str(), "{of_vu}");
     fj.talanoa(&["revoke", &to_vu, "--purge"]).ok();
     wait_for("Vanuatu's receipt reaches Fiji", || {
         let rows = fj.list("receipts");
         rows.iter().any(|r| r["direction"] == "received" && r["member"] == "VU").then_some(())
     });
+    let holders = fj.list("holders");
+    let of_vu = holders.iter().find(|h| h["member"] == "VU").unwrap();
+    assert!(of_vu["state"].as_str().unwrap().starts_with("purged, receipt of 20"), "{of_vu}");
     assert!(vu.held().is_empty());
     assert!(scan(&vu.dir, &plaintext).is_empty());
     assert_eq!(spc.held(), ["FJ/A@1"], "its own grant stands");

@@ -7,6 +7,7 @@ use prost::Message;
 use talanoa_proto::{
     application::{Application, EndApplication},
     canonical,
+    carriage::Carriage,
     charter::{Card, CharterEvent, CharterFile},
     checkpoint::{Checkpoint, SignedCheckpoint, SignedNote},
     chunk::{ChunkEntry, PageList},
@@ -60,7 +61,7 @@ pub fn envelope(bytes: &[u8]) -> bool {
 pub fn object(bytes: &[u8]) -> bool {
     let Some((kind, payload)) = bytes.split_first() else { return false };
     let payload = Bytes::copy_from_slice(payload);
-    match kind % 15 {
+    match kind % 16 {
         0 => one::<Grant>(&payload),
         1 => one::<Revocation>(&payload),
         2 => one::<Denial>(&payload),
@@ -75,6 +76,7 @@ pub fn object(bytes: &[u8]) -> bool {
         11 => one::<Terms>(&payload),
         12 => one::<Application>(&payload),
         13 => one::<EndApplication>(&payload),
+        14 => one::<Carriage>(&payload),
         _ => one::<CharterEvent>(&payload),
     }
 }

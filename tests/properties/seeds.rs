@@ -12,6 +12,7 @@ use talanoa_node::store::{
 };
 use talanoa_proto::{
     application::{Application, EndApplication},
+    carriage::{Carriage, Carried},
     charter::Card,
     checkpoint::{Checkpoint, SignedCheckpoint},
     chunk::{ChunkEntry, PageWriter},
@@ -195,6 +196,16 @@ fn objects() -> Vec<(u8, Vec<u8>)> {
         nonce: [1; 16],
     };
     let end = EndApplication { origin: ORIGIN, applications: vec![ObjectId([6; 32])], declared_at: 1 };
+    let carried = Carried {
+        started: 1,
+        reader: MemberId([3; 32]),
+        release: Commitment([7; 32]),
+        grant: ObjectId([4; 32]),
+        purpose: "official-statistics".into(),
+        application: None,
+    };
+    let (publisher, carried) = (MemberId([9; 32]), vec![carried]);
+    let carriage = Carriage { origin: ORIGIN, publisher, carried, declared_at: 1 };
     let endpoint = Endpoint { member: MemberId([2; 32]), addresses: vec!["127.0.0.1:7640".into()], seq: 1 };
     [
         (0, grant().encode()),
@@ -209,6 +220,7 @@ fn objects() -> Vec<(u8, Vec<u8>)> {
         (11, terms.encode()),
         (12, application.encode()),
         (13, end.encode()),
+        (14, carriage.encode()),
     ]
     .map(|(kind, payload)| (kind, payload.to_vec()))
     .to_vec()

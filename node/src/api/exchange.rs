@@ -23,7 +23,7 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     api::{accept::PeerInfo, places::Places},
-    applications,
+    applications, carriage,
     clock::Trust,
     feed::{self, Reader},
     node::Node,
@@ -327,6 +327,7 @@ impl Exchange for ExchangeService {
             Declared::PurgeReceipt(_, receipt) => {
                 purge::take(&self.node, caller, receipt, request).await?;
             }
+            Declared::Carriage(_) => carriage::take(&self.node, caller, &entry, request).await?,
             _ => applications::take(&self.node, caller, &entry, request).await?,
         }
         Ok(Response::new(DeliverResponse {}))

@@ -299,6 +299,7 @@ fn sees(node: &Node, reader: &Reader, held: &Held<OwnEntry>) -> bool {
         Declared::PurgeReceipt(..)
         | Declared::Application(..)
         | Declared::EndApplication(_)
+        | Declared::Carriage(_)
         | Declared::Unknown(_) => false,
     }
 }

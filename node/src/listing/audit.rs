@@ -1,4 +1,4 @@
-//! Who read what of ours, under which grant; and what we carried for others.
+//! Who read what of ours, under which grant, also through relays; and what we carried for others.
 
 use serde_json::{Value, json};
 use talanoa_proto::{
@@ -8,6 +8,7 @@ use talanoa_proto::{
 
 use super::{Filter, application_name, code, reference};
 use crate::{
+    carriage,
     clock::rfc3339,
     node::Node,
     store::records::{Access, Record},
@@ -24,17 +25,42 @@ pub struct Read {
     pub started: u64,
     /// Whose release it is, where this node carried it.
     pub origin: Option<MemberId>,
+    /// Who carried it, where a relay stated that it did.
+    pub via: Option<MemberId>,
     /// Bytes and outcome; absent where the end was lost, or has not come.
     pub end: Option<(u64, String)>,
 }
 
-/// All of them in order of time.
+/// All of them in order of time: what this node handed out, and what relays say that they did for it.
 pub fn reads(node: &Node) -> impl Iterator<Item = Read> + '_ {
-    node.store
-        .index()
-        .accesses_by_time()
-        .filter_map(|at| node.store.access(at))
-        .filter_map(|a| read(node, &a))
+    let mut stated = stated(node).into_iter().peekable();
+    let accesses = node.store.index().accesses_by_time().filter_map(|at| node.store.access(at));
+    let own = accesses.filter_map(|a| read(node, &a)).map(Some).chain([None]);
+    own.flat_map(move |own| {
+        let until = own.as_ref().map_or(u64::MAX, |read| read.started);
+        let before: Vec<Read> = std::iter::from_fn(|| stated.next_if(|s| s.started <= until)).collect();
+        before.into_iter().chain(own)
+    })
+}
+
+fn stated(node: &Node) -> Vec<Read> {
+    let mut reads: Vec<Read> = carriage::stated(node)
+        .flat_map(|(relay, _, carriage)| {
+            carriage.carried.into_iter().map(move |c| Read {
+                reader: c.reader,
+                application: c.application,
+                release: c.release,
+                grant: c.grant,
+                purpose: c.purpose,
+                started: c.started,
+                origin: None,
+                via: Some(relay),
+                end: None,
+            })
+        })
+        .collect();
+    reads.sort_by_key(|read| read.started);
+    reads
 }
 
 fn read(node: &Node, access: &Access) -> Option<Read> {
@@ -47,6 +73,7 @@ fn read(node: &Node, access: &Access) -> Option<Read> {
         purpose: access.purpose.clone(),
         started: access.started,
         origin: MemberId::from_slice(&access.origin).ok(),
+        via: None,
         end: match end {
             Some(Record::AccessEnded(end)) => Some((end.bytes, end.outcome)),
             _ => None,
@@ -56,7 +83,7 @@ fn read(node: &Node, access: &Access) -> Option<Read> {
 
 pub fn list(node: &Node, filter: &Filter) -> Vec<Value> {
     let wanted = reads(node).filter(|read| {
-        let members = [Some(read.reader), read.origin];
+        let members = [Some(read.reader), read.origin, read.via];
         filter.wants_member(&members.into_iter().flatten().collect::<Vec<_>>())
             && filter.wants_time(read.started)
     });
@@ -82,6 +109,7 @@ fn row(node: &Node, filter: &Filter, read: &Read) -> Option<Value> {
         "reader": code(&view, &read.reader),
         "application": read.application.map(|id| application_name(&view, &id)),
         "origin": read.origin.map(|m| code(&view, &m)),
+        "via": read.via.map(|m| code(&view, &m)),
         "started": rfc3339(read.started),
         "bytes": bytes,
         "outcome": outcome,

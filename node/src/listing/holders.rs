@@ -1,7 +1,7 @@
 //! The register of holders: which member has which of our releases, under which grant, until when.
 //!
 //! Derived anew each time from access records, grants, revocations and receipts. What a relay handed on is
-//! on record at the relay, not here.
+//! here as soon as it has stated it.
 
 use std::collections::BTreeMap;
 

@@ -307,6 +307,7 @@ impl Changes {
             Declared::Terms(_)
             | Declared::Application(..)
             | Declared::EndApplication(_)
+            | Declared::Carriage(_)
             | Declared::PurgeReceipt(..)
             | Declared::Unknown(_) => {}
         }

@@ -26,7 +26,7 @@ use crate::store::{
     disk::{Disk, Reserve},
     index::{Changes, Index},
     ledger::{Ledger, LedgerError, Payload, Position, open::Visit},
-    records::{ApplicationTaken, ForeignEntry, OwnEntry, Record},
+    records::{EntryTaken, ForeignEntry, OwnEntry, Record},
     sequencer::Sequencer,
     shelf::Shelf,
     signing::Signing,
@@ -249,7 +249,7 @@ impl<'a> Fold<'a> {
         // What still names itself a release took no consent back: rot does not write such words.
         let release = Release::TYPE.as_bytes();
         let may_narrow = !left.windows(release.len()).any(|w| w == release);
-        let heard: [Record; 2] = [ForeignEntry::default().into(), ApplicationTaken::default().into()];
+        let heard: [Record; 2] = [ForeignEntry::default().into(), EntryTaken::default().into()];
         if heard.iter().any(|r| r.kind() == kind) {
             self.heard_unknown.extend(may_narrow.then_some(at));
         }

@@ -178,8 +178,9 @@ records! {
     21 ClockMark {
         #[prost(uint64, tag = "1")] pub at: u64,
     }
-    // An application key of a member, or its end, delivered with its proof; checked before it was written.
-    22 ApplicationTaken {
+    // What a member brought us out of its journal, with its proof: an application key or its end, or a
+    // statement of carriage; checked before it was written.
+    22 EntryTaken {
         #[prost(bytes = "bytes", tag = "1")] pub member: Bytes,
         #[prost(uint64, tag = "2")] pub index: u64,
         #[prost(bytes = "bytes", tag = "3")] pub salt: Bytes,
@@ -187,8 +188,8 @@ records! {
         #[prost(bytes = "bytes", repeated, tag = "5")] pub inclusion: Vec<Bytes>,
         #[prost(bytes = "bytes", tag = "6")] pub note: Bytes,
     }
-    // Our application key, or its end, is known to that publisher.
-    23 ApplicationDelivered {
+    // That member has acknowledged such an entry of ours.
+    23 EntryDelivered {
         #[prost(bytes = "bytes", tag = "1")] pub member: Bytes,
         #[prost(uint64, tag = "2")] pub index: u64,
     }
@@ -233,7 +234,7 @@ impl Record {
         match self {
             Self::ForeignEntry(entry) => Some(entry),
             Self::ReceiptTaken(r) => proven!(r),
-            Self::ApplicationTaken(r) => proven!(r),
+            Self::EntryTaken(r) => proven!(r),
             _ => None,
         }
     }
@@ -244,7 +245,7 @@ impl Record {
             Self::OwnEntry(r) => Some((&r.salt, &r.envelope)),
             Self::ForeignEntry(r) => Some((&r.salt, &r.envelope)),
             Self::ReceiptTaken(r) => Some((&r.salt, &r.envelope)),
-            Self::ApplicationTaken(r) => Some((&r.salt, &r.envelope)),
+            Self::EntryTaken(r) => Some((&r.salt, &r.envelope)),
             _ => None,
         }
     }

@@ -253,7 +253,7 @@ fn changes_permission(record: &Record, declared: Option<&Declared>) -> bool {
         Record::CharterAdopted(_)
         | Record::IdentityLearnt(_)
         | Record::GrantEdge(_)
-        | Record::ApplicationTaken(_)
+        | Record::EntryTaken(_)
         | Record::ClockMark(_) => true,
         // Who is in a circle; and what a relay holds of its origins' consent.
         Record::ForeignEntry(_) => !matches!(declared, Some(Declared::Release(_))),

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use talanoa_proto::{
     application::Application,
+    carriage::{Carriage, Carried},
     charter::{CharterFile, verify_endpoint},
     checkpoint::{Checkpoint, SignedNote},
     circle::Circles,
@@ -24,7 +25,7 @@ use talanoa_proto::{
 
 use crate::store::{
     ledger::Position,
-    records::{OwnHeadShown, Record},
+    records::{Access, OwnHeadShown, Record},
     signing::OwnHead,
 };
 
@@ -70,6 +71,12 @@ pub struct State {
     pub ended_applications: BTreeSet<(MemberId, ObjectId)>,
     /// Own entries about applications, by journal index, and the publishers that know of each.
     pub application_entries: BTreeMap<u64, BTreeSet<MemberId>>,
+    /// What we carried and have not stated to its publisher.
+    pub carried_unstated: BTreeMap<MemberId, BTreeSet<Carried>>,
+    /// Statements of ours by journal index: to whom, and whether it was acknowledged.
+    pub carriage_entries: BTreeMap<u64, (MemberId, bool)>,
+    /// Where statements of relays about our releases lie.
+    pub carriages_taken: Vec<Position>,
     /// The highest time that the ledger names.
     pub time_mark: u64,
 }
@@ -204,6 +211,9 @@ impl State {
             applications: BTreeMap::new(),
             ended_applications: BTreeSet::new(),
             application_entries: BTreeMap::new(),
+            carried_unstated: BTreeMap::new(),
+            carriage_entries: BTreeMap::new(),
+            carriages_taken: Vec::new(),
             time_mark: 0,
         }
     }
@@ -309,19 +319,27 @@ impl State {
             Record::ClockMark(mark) => self.mark_time(mark.at),
             Record::Access(access) => {
                 self.mark_time(access.started);
-                if let (Some(reader), Ok(grant)) = (id(&access.reader), ObjectId::from_slice(&access.grant))
-                    && access.origin.is_empty()
-                {
-                    self.readers.entry(grant).or_default().insert(reader);
+                if let (Some(reader), Ok(grant)) = (id(&access.reader), ObjectId::from_slice(&access.grant)) {
+                    match id(&access.origin) {
+                        None => {
+                            self.readers.entry(grant).or_default().insert(reader);
+                        }
+                        Some(origin) => self.fold_carried(origin, reader, grant, access),
+                    }
                 }
             }
-            Record::ApplicationTaken(taken) => {
+            Record::EntryTaken(taken) => {
                 if let (Some(declared), Some(member)) = (declared, id(&taken.member)) {
-                    self.fold_application(declared, member);
+                    match declared {
+                        Declared::Carriage(carriage) => self.fold_carriage_taken(carriage, at),
+                        other => self.fold_application(other, member),
+                    }
                 }
             }
-            Record::ApplicationDelivered(delivered) => {
-                if let Some(member) = id(&delivered.member) {
+            Record::EntryDelivered(delivered) => {
+                if let Some((_, acknowledged)) = self.carriage_entries.get_mut(&delivered.index) {
+                    *acknowledged = true;
+                } else if let Some(member) = id(&delivered.member) {
                     self.application_entries.entry(delivered.index).or_default().insert(member);
                 }
             }
@@ -365,6 +383,12 @@ impl State {
             Declared::Application(..) | Declared::EndApplication(_) => {
                 self.application_entries.entry(self.size - 1).or_default();
                 self.fold_application(declared, self.me);
+            }
+            Declared::Carriage(carriage) => {
+                self.carriage_entries.insert(self.size - 1, (carriage.publisher, false));
+                if let Some(unstated) = self.carried_unstated.get_mut(&carriage.publisher) {
+                    unstated.retain(|carried| carriage.carried.binary_search(carried).is_err());
+                }
             }
             Declared::Revocation(id, r) => {
                 self.narrowings.push(self.size - 1);
@@ -660,6 +684,23 @@ impl State {
                 self.ended_applications.extend(end.applications.iter().map(|id| (member, *id)));
             }
             _ => {}
+        }
+    }
+
+    /// What this node handed on is owed to its publisher as a statement.
+    fn fold_carried(&mut self, origin: MemberId, reader: MemberId, grant: ObjectId, access: &Access) {
+        if let Ok(release) = Commitment::from_slice(&access.release) {
+            let application = ObjectId::from_slice(&access.application).ok();
+            let (started, purpose) = (access.started, access.purpose.clone());
+            let carried = Carried { started, reader, release, grant, purpose, application };
+            self.carried_unstated.entry(origin).or_default().insert(carried);
+        }
+    }
+
+    fn fold_carriage_taken(&mut self, carriage: &Carriage, at: Position) {
+        self.carriages_taken.push(at);
+        for carried in &carriage.carried {
+            self.readers.entry(carried.grant).or_default().insert(carried.reader);
         }
     }
 

@@ -598,6 +598,44 @@ pub struct EndApplication {
     #[prost(message, repeated, tag = "15")]
     pub extensions: ::prost::alloc::vec::Vec<Extension>,
 }
+/// One transfer that a relay began.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Carried {
+    #[prost(uint64, tag = "1")]
+    pub started: u64,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub reader: ::prost::bytes::Bytes,
+    #[prost(bytes = "bytes", tag = "3")]
+    pub commitment: ::prost::bytes::Bytes,
+    /// of the publisher, to the reader
+    #[prost(bytes = "bytes", tag = "4")]
+    pub grant: ::prost::bytes::Bytes,
+    #[prost(string, tag = "5")]
+    pub purpose: ::prost::alloc::string::String,
+    /// the reader's application key, where one asked
+    #[prost(bytes = "bytes", tag = "6")]
+    pub application: ::prost::bytes::Bytes,
+}
+/// What a relay handed on, stated to the publisher whose releases they are.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Carriage {
+    #[prost(bytes = "bytes", tag = "1")]
+    pub federation_id: ::prost::bytes::Bytes,
+    /// the relay
+    #[prost(bytes = "bytes", tag = "2")]
+    pub member_id: ::prost::bytes::Bytes,
+    #[prost(uint32, tag = "3")]
+    pub epoch: u32,
+    #[prost(bytes = "bytes", tag = "4")]
+    pub publisher: ::prost::bytes::Bytes,
+    /// sorted by its fields in their order, unique, 1 or more
+    #[prost(message, repeated, tag = "5")]
+    pub carried: ::prost::alloc::vec::Vec<Carried>,
+    #[prost(uint64, tag = "6")]
+    pub declared_at: u64,
+    #[prost(message, repeated, tag = "15")]
+    pub extensions: ::prost::alloc::vec::Vec<Extension>,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Purged {
     #[prost(bytes = "bytes", tag = "1")]
