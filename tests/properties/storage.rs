@@ -1,6 +1,6 @@
 //! What lies on the disk of a node is read back from bytes that anything may have happened to.
 
-use std::fs;
+use std::{fs, io::Cursor};
 
 use talanoa_node::{
     intake::{self, Claim},
@@ -47,9 +47,9 @@ pub fn record(bytes: &[u8]) -> bool {
 
 /// The bytes as a table that somebody wants to publish, strictly and not, and as a document.
 pub fn table(bytes: &[u8]) -> bool {
-    let _ = intake::check(bytes, "a.pdf", Claim::Document, false);
-    let strict = intake::check(bytes, "a.csv", Claim::Table, true);
-    let lenient = intake::check(bytes, "a.csv", Claim::Table, false);
+    let _ = intake::check(Cursor::new(bytes), "a.pdf", Claim::Document, false);
+    let strict = intake::check(Cursor::new(bytes), "a.csv", Claim::Table, true);
+    let lenient = intake::check(Cursor::new(bytes), "a.csv", Claim::Table, false);
     assert!(strict.is_err() || lenient.is_ok(), "what passes strictly passes");
     let Ok(checked) = lenient else { return false };
     let table = checked.table().expect("a table was claimed");

@@ -16,7 +16,7 @@ mod reading;
 mod sniff;
 mod stop;
 mod tally;
-mod value;
+pub(crate) mod value;
 mod xml;
 
 use std::{
@@ -75,11 +75,52 @@ fn open(path: &Path) -> Result<File, Stop> {
     Ok(File::open(path)?)
 }
 
-/// What the file is decides who reads it; its name decides nothing.
-fn read_message(input: &mut (impl Read + Seek), reading: &mut Reading<'_>) -> Result<(), Stop> {
+/// Into a sink of the caller's. `Err`: the file could not be read; what is wrong with it goes to the sink.
+pub(crate) fn read_into(input: &mut (impl Read + Seek), sink: &mut dyn Sink) -> std::io::Result<()> {
+    let mut found = Catalogue::default();
+    let mut reading = Reading { definitions: None, found: &mut found, sink: &mut *sink };
+    match read_message(input, &mut reading) {
+        Err(Stop::Io(error)) => Err(error),
+        Err(stop) => {
+            stop.tell(sink);
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Whether it is for this room: XML, JSON, and SDMX-CSV whose cells are cut or filled in other ways than the
+/// intake's own reader knows. The input is left at its beginning.
+pub(crate) fn is_special(input: &mut (impl Read + Seek)) -> std::io::Result<bool> {
+    let first = first(input)?;
+    Ok(match sniff::family(&first) {
+        Ok(Family::Xml | Family::Json) => true,
+        Ok(Family::Csv) => csv::is_special(&first),
+        Err(_) => false,
+    })
+}
+
+/// Whether it is SDMX at all; or why it is nothing that could be a table.
+pub(crate) fn is_sdmx(input: &mut (impl Read + Seek)) -> std::io::Result<Result<bool, Fault>> {
+    let first = first(input)?;
+    Ok(match sniff::family(&first) {
+        Ok(Family::Xml | Family::Json) => Ok(true),
+        Ok(Family::Csv) => Ok(csv::begins_as_sdmx(&first)),
+        Err(Stop::Io(error)) => return Err(error),
+        Err(Stop::Fault(fault)) => Err(*fault),
+    })
+}
+
+fn first(input: &mut (impl Read + Seek)) -> std::io::Result<Vec<u8>> {
     let mut first = Vec::new();
     input.by_ref().take(sniff::BYTES).read_to_end(&mut first)?;
     input.rewind()?;
+    Ok(first)
+}
+
+/// What the file is decides who reads it; its name decides nothing.
+fn read_message(input: &mut (impl Read + Seek), reading: &mut Reading<'_>) -> Result<(), Stop> {
+    let first = first(input)?;
     match sniff::family(&first)? {
         Family::Xml => xml::read(input, reading),
         Family::Json => json::read(input, reading),

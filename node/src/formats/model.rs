@@ -73,6 +73,8 @@ impl Action {
 /// The beginning of a data set.
 #[derive(Clone, Copy, Debug)]
 pub struct DataSet<'a> {
+    /// `dataflow`, `datastructure` or `dataprovision`, as SDMX-CSV names them; empty where the file does not tell.
+    pub kind: &'a str,
     /// For example `ECB:EXR(1.0)`, as the file writes it; may be empty.
     pub structure: &'a str,
     /// The definition given beside the file.

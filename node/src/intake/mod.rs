@@ -13,15 +13,18 @@ pub(crate) mod keys;
 pub(crate) mod period;
 mod plain_csv;
 pub(crate) mod records;
+mod sdmx;
 mod sdmx_csv;
 pub(crate) mod text;
 
 use std::{
-    io::{self, Read},
+    io::{self, Read, Seek},
     path::Path,
 };
 
 use talanoa_proto::release::is_plain_name;
+
+use crate::formats;
 
 pub use fault::{Fault, Faults, Refused, Severity};
 
@@ -37,6 +40,14 @@ pub enum Claim {
 pub enum Format {
     SdmxCsv1,
     SdmxCsv2,
+    SdmxMlGeneric,
+    SdmxMlGenericTimeSeries,
+    SdmxMlSpecific,
+    SdmxMlSpecificTimeSeries,
+    SdmxMl3,
+    /// Also the layout before 1.0.
+    SdmxJson1,
+    SdmxJson2,
     Csv,
     /// A document: never opened.
     Opaque,
@@ -125,12 +136,17 @@ pub fn file_name(path: &Path) -> Result<String, Refused> {
 }
 
 /// Reads the whole file once. With `strict` a warning refuses too.
-pub fn check(input: impl Read, name: &str, claim: Claim, strict: bool) -> Result<Checked, IntakeError> {
+pub fn check(
+    input: impl Read + Seek,
+    name: &str,
+    claim: Claim,
+    strict: bool,
+) -> Result<Checked, IntakeError> {
     check_within(input, name, claim, strict, &Limits::default())
 }
 
 pub fn check_within(
-    input: impl Read,
+    mut input: impl Read + Seek,
     name: &str,
     claim: Claim,
     strict: bool,
@@ -143,7 +159,10 @@ pub fn check_within(
             (Format::Opaque, None)
         }
         Claim::Table => {
-            let (format, table) = csv::check(input, limits, &mut faults)?;
+            let (format, table) = match formats::is_special(&mut input)? {
+                true => sdmx::check(&mut input, limits, &mut faults)?,
+                false => csv::check(input, limits, &mut faults)?,
+            };
             (format, Some(table))
         }
     };
@@ -160,6 +179,15 @@ fn media_type(format: Format, name: &str) -> &'static str {
     match format {
         Format::SdmxCsv1 => "application/vnd.sdmx.data+csv;version=1.0.0",
         Format::SdmxCsv2 => "application/vnd.sdmx.data+csv;version=2.0.0",
+        Format::SdmxMlGeneric => "application/vnd.sdmx.genericdata+xml;version=2.1",
+        Format::SdmxMlGenericTimeSeries => "application/vnd.sdmx.generictimeseriesdata+xml;version=2.1",
+        Format::SdmxMlSpecific => "application/vnd.sdmx.structurespecificdata+xml;version=2.1",
+        Format::SdmxMlSpecificTimeSeries => {
+            "application/vnd.sdmx.structurespecifictimeseriesdata+xml;version=2.1"
+        }
+        Format::SdmxMl3 => "application/vnd.sdmx.data+xml;version=3.0.0",
+        Format::SdmxJson1 => "application/vnd.sdmx.data+json;version=1.0.0",
+        Format::SdmxJson2 => "application/vnd.sdmx.data+json;version=2.0.0",
         Format::Csv => "text/csv",
         Format::Opaque => document::media_type(name),
     }

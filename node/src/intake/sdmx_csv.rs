@@ -1,4 +1,4 @@
-//! SDMX-CSV 1.0 and 2.0: one observation a row, its key in the columns before the measure.
+//! SDMX-CSV 1.0 and 2.0 as most services write it: cut by commas, one value a cell, one observation a row, its key in the columns before the measure.
 //!
 //! 1.0 begins with `DATAFLOW`, whose cells name a dataflow; 2.0 with `STRUCTURE,STRUCTURE_ID`.
 //!
@@ -53,11 +53,6 @@ impl Version {
 /// `Ok(None)`: another format. `Err`: SDMX-CSV of a kind that is not read yet, never to be taken for plain CSV.
 pub fn recognise(header: &[String]) -> Result<Option<Layout>, &'static str> {
     let first = header.first().map(String::as_str).unwrap_or_default();
-    if ["STRUCTURE;", "STRUCTURE\t", "STRUCTURE[", "DATAFLOW;"].iter().any(|start| first.starts_with(start)) {
-        return Err(
-            "SDMX-CSV with ';' or several values a cell is not read yet: export it with ',' and without [ ]",
-        );
-    }
     match id(first) {
         "STRUCTURE" => {}
         "DATAFLOW" => return Ok(Some(version_1(header))),
@@ -65,11 +60,6 @@ pub fn recognise(header: &[String]) -> Result<Option<Layout>, &'static str> {
     }
     let ids: Vec<&str> = header.iter().map(|h| id(h)).collect();
     match ids.get(1..3) {
-        Some(["STRUCTURE_ID", "STRUCTURE_NAME"]) => {
-            return Err(
-                "SDMX-CSV with columns of names is not read yet: export it with labels=id or labels=both",
-            );
-        }
         Some(["STRUCTURE_ID", _]) => {}
         _ => return Err("the columns of SDMX-CSV 2.0 begin with STRUCTURE,STRUCTURE_ID,ACTION"),
     }

@@ -131,7 +131,7 @@ impl<'r, 'a> Rows<'r, 'a> {
             self.reading.sink.fault(fault.at(line));
         }
         self.last_structure = Some((kind.to_owned(), named.to_owned()));
-        self.begin_data_set(&structure);
+        self.begin_data_set(kind, &structure);
     }
 
     fn doubt(&self, kind: &str, structure: &str) -> Option<Fault> {
@@ -148,7 +148,7 @@ impl<'r, 'a> Rows<'r, 'a> {
         }
     }
 
-    fn begin_data_set(&mut self, structure: &str) {
+    fn begin_data_set(&mut self, kind: &str, structure: &str) {
         self.dsd = self.reading.dsd_of(structure);
         let mut dimensions = Vec::new();
         if let Some(dsd) = self.dsd {
@@ -171,6 +171,7 @@ impl<'r, 'a> Rows<'r, 'a> {
             dimensions.sort_by_key(|id| id == TIME_PERIOD);
         }
         self.reading.sink.data_set(&DataSet {
+            kind,
             structure,
             dsd: self.dsd,
             dimensions: &dimensions,

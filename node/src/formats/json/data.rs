@@ -112,6 +112,7 @@ impl Top<'_, '_> {
         let dimensions: Vec<String> = placed.into_iter().map(|(_, id)| id.to_owned()).collect();
         let dsd = self.reading.dsd_of(&layout.structure);
         let data_set = DataSet {
+            kind: "",
             structure: &layout.structure,
             dsd,
             dimensions: &dimensions,

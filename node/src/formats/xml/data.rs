@@ -104,8 +104,8 @@ fn data_set<R: Read>(
         named => named.to_owned(),
     };
     let is_presumed = layout == Layout::Specific && dsd.is_none();
-    let structure = structure.artefact.as_str();
-    reading.sink.data_set(&DataSet { structure, dsd, dimensions: &[], is_presumed, action });
+    let (kind, structure) = (structure.kind, structure.artefact.as_str());
+    reading.sink.data_set(&DataSet { kind, structure, dsd, dimensions: &[], is_presumed, action });
     let mut body = Body {
         dsd,
         action,

@@ -23,6 +23,8 @@ pub struct Header {
 #[derive(Clone, Debug, Default)]
 pub struct Structure {
     id: String,
+    /// As SDMX-CSV calls it; empty: not said.
+    pub kind: &'static str,
     /// `AGENCY:ID` or `AGENCY:ID(VERSION)`
     pub artefact: String,
     /// `TIME_PERIOD`, `AllDimensions`, or the dimension of a cross-section; empty: not said.
@@ -63,18 +65,22 @@ impl Structure {
     fn read<R: Read>(xml: &mut Xml<R>) -> Result<Self, Stop> {
         let attribute = |local: &str| xml.attribute(local).unwrap_or_default().to_owned();
         let (id, at_observation) = (attribute("structureID"), attribute("dimensionAtObservation"));
-        let (mut artefact, mut depth) = (String::new(), 1);
+        let (mut artefact, mut kind, mut depth) = (String::new(), "", 1);
         while depth > 0 {
             match xml.next()? {
                 Token::Open if xml.name == "Ref" && artefact.is_empty() => {
-                    artefact = reference(xml);
+                    artefact = versioned(xml);
                     depth += 1;
                 }
-                Token::Open => depth += 1,
+                Token::Open => {
+                    kind = if kind.is_empty() { kind_of(xml.name.as_str()) } else { kind };
+                    depth += 1;
+                }
                 Token::Close => depth -= 1,
                 // In 3.0 the reference is text, in 2.1 it may be inside of <URN>.
                 Token::Text if artefact.is_empty() && xml.text.trim().starts_with("urn:") => {
                     artefact = structure::of_urn(xml.text.trim());
+                    kind = kind_of_urn(xml.text.trim());
                 }
                 Token::Text => {}
                 Token::End => break,
@@ -83,8 +89,34 @@ impl Structure {
         if id.len() + artefact.len() + at_observation.len() > STRUCTURE_BYTES_MAX {
             return Err(Stop::from(Fault::error("xml.header", "a structure has an absurd name")).at(xml.row));
         }
-        Ok(Self { id, artefact, at_observation })
+        Ok(Self { id, kind, artefact, at_observation })
     }
+}
+
+/// As SDMX-CSV calls what a header refers to; 2.1 spells the agreement in two ways.
+fn kind_of(element: &str) -> &'static str {
+    match element {
+        "Structure" => "datastructure",
+        "StructureUsage" => "dataflow",
+        "ProvisionAgreement" | "ProvisionAgrement" => "dataprovision",
+        _ => "",
+    }
+}
+
+fn kind_of_urn(urn: &str) -> &'static str {
+    let class = urn.split_once('=').and_then(|(class, _)| class.rsplit('.').next());
+    match class {
+        Some("DataStructure") => "datastructure",
+        Some("Dataflow") => "dataflow",
+        Some("ProvisionAgreement") => "dataprovision",
+        _ => "",
+    }
+}
+
+/// `AGENCY:ID(VERSION)` of a `<Ref>` that names a version.
+fn versioned<R: Read>(xml: &Xml<R>) -> String {
+    let version = xml.attribute("version").filter(|v| !v.is_empty());
+    version.map_or_else(|| reference(xml), |v| format!("{}({v})", reference(xml)))
 }
 
 /// `AGENCY:ID` of a `<Ref>`.

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 mod corpus;
+mod sdmx;
 mod sdmx_csv;
 
 const SMALL: Limits = Limits { columns_max: 4, record_bytes_max: 64, keys_max: 2 };
@@ -11,8 +12,13 @@ fn table(text: impl AsRef<[u8]>) -> Result<Checked, Faults> {
     table_within(text, &Limits::default())
 }
 
+/// As it lies on a disk.
+fn file(bytes: impl AsRef<[u8]>) -> io::Cursor<Vec<u8>> {
+    io::Cursor::new(bytes.as_ref().to_vec())
+}
+
 fn table_within(text: impl AsRef<[u8]>, limits: &Limits) -> Result<Checked, Faults> {
-    match check_within(text.as_ref(), "x.csv", Claim::Table, false, limits) {
+    match check_within(file(text), "x.csv", Claim::Table, false, limits) {
         Ok(checked) => Ok(checked),
         Err(IntakeError::Refused(refused)) => Err(refused.faults),
         Err(IntakeError::Io(error)) => panic!("{error}"),
@@ -169,6 +175,11 @@ fn a_line_without_end_and_a_million_columns_are_refused_early() {
             Ok(buffer.len())
         }
     }
+    impl Seek for Endless {
+        fn seek(&mut self, _: io::SeekFrom) -> io::Result<u64> {
+            Ok(0)
+        }
+    }
     for (pattern, code) in [
         (b"x".as_slice(), "csv.record"),
         (b"a,", "csv.columns"),
@@ -190,7 +201,7 @@ fn doubtful_rows_are_named_and_kept_and_strict_refuses_them() {
         [("key.duplicate", 3), ("period.illegal", 4), ("value.not_a_number", 5), ("cell.formula", 6)];
     assert_eq!(warned(&text), expected);
     assert_eq!(table(&text).unwrap().table().unwrap().observations, 5);
-    let Err(IntakeError::Refused(refused)) = check(text.as_bytes(), "x.csv", Claim::Table, true) else {
+    let Err(IntakeError::Refused(refused)) = check(file(text), "x.csv", Claim::Table, true) else {
         panic!("strict takes no warning")
     };
     assert_eq!(places(&refused.faults), expected);
@@ -249,13 +260,13 @@ fn documents_are_taken_as_they_are() {
     for (name, media_type) in
         [("r.PDF", "application/pdf"), ("r.md", "text/markdown"), ("r", "application/octet-stream")]
     {
-        let checked = check(&b"\xff\0anything"[..], name, Claim::Document, true).unwrap();
+        let checked = check(file(b"\xff\0anything"), name, Claim::Document, true).unwrap();
         assert_eq!(
             (checked.format(), checked.media_type(), checked.table()),
             (Format::Opaque, media_type, None)
         );
     }
-    assert!(check(&b""[..], "report.pdf", Claim::Document, false).is_err());
+    assert!(check(file(b""), "report.pdf", Claim::Document, false).is_err());
 }
 
 #[test]
@@ -266,6 +277,11 @@ fn a_disk_that_fails_is_no_fault_of_the_file() {
             Err(io::Error::other("no such sector"))
         }
     }
+    impl Seek for Broken {
+        fn seek(&mut self, _: io::SeekFrom) -> io::Result<u64> {
+            Ok(0)
+        }
+    }
     for claim in [Claim::Table, Claim::Document] {
         assert!(matches!(check(Broken, "x.csv", claim, false), Err(IntakeError::Io(_))));
     }
@@ -274,7 +290,7 @@ fn a_disk_that_fails_is_no_fault_of_the_file() {
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes: Vec<u8>, strict: bool) {
-        let _ = check(bytes.as_slice(), "x.csv", Claim::Table, strict);
+        let _ = check(file(bytes), "x.csv", Claim::Table, strict);
     }
 
     #[test]

@@ -43,14 +43,7 @@ fn more_structures_than_a_release_can_name_are_told() {
 
 #[test]
 fn other_kinds_of_sdmx_csv_are_refused_by_name() {
-    for header in [
-        "STRUCTURE;STRUCTURE_ID;ACTION\nx;y;z\n",
-        "STRUCTURE[|];STRUCTURE_ID;ACTION\nx;y;z\n",
-        "STRUCTURE[;],STRUCTURE_ID,ACTION\nx,y,z\n",
-        "STRUCTURE,STRUCTURE_ID,STRUCTURE_NAME,ACTION\nx,y,z,a\n",
-        "STRUCTURE,STRUCTURE_ID,REF_AREA,ACTION\nx,y,z,a\n",
-        "STRUCTURE,X\na,b\n",
-    ] {
+    for header in ["STRUCTURE,STRUCTURE_ID,REF_AREA,ACTION\nx,y,z,a\n", "STRUCTURE,X\na,b\n"] {
         assert_eq!(refused(header), [("sdmx.unsupported", 1)], "{header}");
     }
 }
@@ -145,7 +138,7 @@ fn version_1_names_its_dataflow_in_the_first_column() {
                 SPC:DF_CHILD(1.0): Children,A: Annual,FJ: Fiji,2020,1.5,A: Normal\n\
                 SPC:DF_CHILD(1.0): Children,A: Annual,FJ: Fiji,2021,,M: Missing\n\
                 SPC:DF_CHILD(1.0): Children,A: Annual,FJ: Fiji,2020,1.6,A: Normal\n";
-    let checked = check(text.as_bytes(), "a.csv", Claim::Table, false).unwrap();
+    let checked = check(file(text), "a.csv", Claim::Table, false).unwrap();
     assert_eq!(checked.format(), Format::SdmxCsv1);
     assert_eq!(checked.media_type(), "application/vnd.sdmx.data+csv;version=1.0.0");
     let table = checked.table().unwrap();
@@ -153,6 +146,6 @@ fn version_1_names_its_dataflow_in_the_first_column() {
     assert_eq!(table.structure, "dataflow SPC:DF_CHILD(1.0)");
     assert_eq!(table.areas, ["FJ"]);
     assert_eq!(checked.warnings().total(), 1, "the same key twice: {:?}", checked.warnings().lines());
-    let refused = check(&b"DATAFLOW,REF_AREA,OBS_VALUE\nX,FJ,1\n"[..], "a.csv", Claim::Table, false);
+    let refused = check(file("DATAFLOW,REF_AREA,OBS_VALUE\nX,FJ,1\n"), "a.csv", Claim::Table, false);
     assert!(refused.unwrap_err().to_string().contains("AGENCY:ID"));
 }

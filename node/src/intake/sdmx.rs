@@ -1,0 +1,202 @@
+//! SDMX messages on their way into a release: SDMX-ML, SDMX-JSON, and SDMX-CSV in all its shapes.
+//!
+//! The readers of [`crate::formats`] pour observations in; here they are counted and checked, and none is
+//! kept. A message that is no data, or that has no observation to show, is no table.
+
+use std::{
+    collections::BTreeSet,
+    io::{self, Read, Seek},
+};
+
+use talanoa_proto::limits;
+
+use super::{
+    Format, Limits, Table, cell,
+    coverage::{Areas, Periods},
+    fault::{Fault, Faults},
+    keys::Keys,
+};
+use crate::formats::{
+    self,
+    model::{Action, DataSet, Kind, Message, Observation, Pairs, Sink},
+    value::{self, Value},
+};
+
+/// All structures of one file; a release has room for those of several files.
+const STRUCTURES_BYTES_MAX: usize = limits::TEXT_BYTES_MAX / 2;
+/// Columns told of; a file with more components is told as one with so many.
+const COMPONENTS_MAX: usize = 10_000;
+
+pub fn check(
+    input: &mut (impl Read + Seek),
+    limits: &Limits,
+    faults: &mut Faults,
+) -> io::Result<(Format, Table)> {
+    let mut arrival = Arrival::new(limits, faults);
+    formats::read_into(input, &mut arrival)?;
+    Ok(arrival.tell())
+}
+
+struct Arrival<'a> {
+    message: Option<Message>,
+    rows: u64,
+    observations: u64,
+    deleted: u64,
+    data_set: Vec<u8>,
+    components: BTreeSet<String>,
+    areas: Areas,
+    periods: Periods,
+    keys: Keys,
+    structures: BTreeSet<String>,
+    structures_bytes: usize,
+    faults: &'a mut Faults,
+}
+
+impl<'a> Arrival<'a> {
+    fn new(limits: &Limits, faults: &'a mut Faults) -> Self {
+        Self {
+            message: None,
+            rows: 0,
+            observations: 0,
+            deleted: 0,
+            data_set: Vec::new(),
+            components: BTreeSet::new(),
+            areas: Areas::default(),
+            periods: Periods::default(),
+            keys: Keys::new(limits.keys_max),
+            structures: BTreeSet::new(),
+            structures_bytes: 0,
+            faults,
+        }
+    }
+
+    fn tell(self) -> (Format, Table) {
+        let format = self.message.as_ref().map_or(Format::Opaque, format_of);
+        let is_data = self.message.as_ref().is_some_and(|m| m.kind == Kind::Data);
+        if is_data && self.rows == 0 && !self.faults.has_errors() {
+            let message = match self.deleted {
+                0 => "the message has no observation".to_owned(),
+                n => format!("the message deletes {n} observations and has none: it is no table"),
+            };
+            self.faults.push(Fault::error("table.empty", message));
+        }
+        let mut table = Table {
+            rows: self.rows,
+            columns: self.components.len() as u64,
+            observations: self.observations,
+            structure: self.structures.into_iter().collect::<Vec<_>>().join(", "),
+            ..Table::default()
+        };
+        self.areas.tell(&mut table);
+        self.periods.tell(&mut table);
+        (format, table)
+    }
+
+    fn name_components(&mut self, pairs: &Pairs) {
+        for (id, _) in pairs.iter() {
+            if self.components.len() < COMPONENTS_MAX && !self.components.contains(id) {
+                self.components.insert(id.to_owned());
+            }
+        }
+    }
+
+    fn note_text(&mut self, row: u64, pairs: &Pairs) {
+        for (_, text) in pairs.iter().filter(|(_, text)| cell::is_formula(text.as_bytes())) {
+            let message = format!("{} would run in a spreadsheet", cell::shown(text.as_bytes()));
+            self.faults.push(Fault::warning("cell.formula", message).at(row));
+        }
+    }
+
+    fn note_value(&mut self, row: u64, written: &str) {
+        let shown = cell::shown(written.as_bytes());
+        let fault = match value::read(written) {
+            Value::Missing | Value::Number(_) => return,
+            Value::Infinite => {
+                Fault::error("value.infinite", format!("{shown} is no number that can be published"))
+            }
+            Value::Text => Fault::warning("value.not_a_number", format!("{shown} is not a number")),
+        };
+        self.faults.push(fault.at(row));
+    }
+}
+
+impl Sink for Arrival<'_> {
+    fn message(&mut self, message: Message) {
+        if message.kind != Kind::Data {
+            let what = format!("this is a message of kind {}, not of data", message.kind.name());
+            self.faults.push(Fault::error("sdmx.kind", what));
+        }
+        self.message = Some(message);
+    }
+
+    fn data_set(&mut self, data_set: &DataSet<'_>) {
+        self.data_set.clear();
+        self.data_set.extend_from_slice(data_set.structure.as_bytes());
+        let shown = cell::shown(data_set.structure.as_bytes());
+        let name = format!("{} {}", data_set.kind, shown.trim_matches('"')).trim().to_owned();
+        if data_set.structure.is_empty() || self.structures.contains(&name) {
+            return;
+        }
+        let bytes = self.structures_bytes + name.len() + ", ".len();
+        if bytes > STRUCTURES_BYTES_MAX {
+            let message = format!("{name} is not listed: the file names more structures than a release can");
+            self.faults.push(Fault::warning("sdmx.structures", message));
+            return;
+        }
+        self.structures_bytes = bytes;
+        self.structures.insert(name);
+    }
+
+    fn series(&mut self, _key: &Pairs, _action: Action) {}
+
+    fn observation(&mut self, observation: &Observation<'_>) {
+        let Observation { row, key, attributes, .. } = *observation;
+        if observation.action == Action::Delete {
+            self.deleted += 1;
+            return;
+        }
+        self.rows += 1;
+        self.name_components(key);
+        self.name_components(attributes);
+        self.note_text(row, key);
+        self.note_text(row, attributes);
+        if let Some(area) = key.get("REF_AREA") {
+            self.areas.add(area);
+        }
+        if let Some(time) = observation.time.filter(|time| !time.is_empty())
+            && !self.periods.add(time)
+        {
+            let message = format!("{} is no SDMX time period", cell::shown(time.as_bytes()));
+            self.faults.push(Fault::warning("period.illegal", message).at(row));
+        }
+        if let Some(value) = observation.value {
+            self.components.insert(formats::model::OBS_VALUE.to_owned());
+            self.observations += 1;
+            self.note_value(row, value);
+        }
+        let Self { data_set, keys, faults, .. } = self;
+        let parts = key.iter().flat_map(|(id, value)| [id.as_bytes(), value.as_bytes()]);
+        keys.add(row, std::iter::once(data_set.as_slice()).chain(parts), faults);
+    }
+
+    fn fault(&mut self, fault: Fault) {
+        self.faults.push(fault);
+    }
+}
+
+fn format_of(message: &Message) -> Format {
+    let is =
+        |name: &str, version: &str| message.format.starts_with(name) && message.version.starts_with(version);
+    match message.format.as_str() {
+        "SDMX-CSV" if message.version == "1.0" => Format::SdmxCsv1,
+        "SDMX-CSV" => Format::SdmxCsv2,
+        "SDMX-ML GenericData" if message.version == "2.1" => Format::SdmxMlGeneric,
+        "SDMX-ML GenericTimeSeriesData" => Format::SdmxMlGenericTimeSeries,
+        "SDMX-ML StructureSpecificData" if message.version == "2.1" => Format::SdmxMlSpecific,
+        "SDMX-ML StructureSpecificTimeSeriesData" => Format::SdmxMlSpecificTimeSeries,
+        _ if is("SDMX-ML", "3") => Format::SdmxMl3,
+        _ if is("SDMX-JSON", "2") => Format::SdmxJson2,
+        _ if is("SDMX-JSON", "") => Format::SdmxJson1,
+        _ => Format::Csv,
+    }
+}
