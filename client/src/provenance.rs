@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use talanoa_proto::{merkle::Hash, wire};
 
 pub const FILE_NAME: &str = "provenance.json";
+/// A folder beside the signed files for what was made from them; it proves nothing and is not judged.
+pub const DERIVED_FOLDER: &str = "derived";
 pub const FORMAT: &str = "talanoa-provenance/1";
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

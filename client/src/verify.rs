@@ -15,7 +15,7 @@ use talanoa_proto::{
     trusted::{EntryError, TrustedPeer, VerifiedEntry},
 };
 
-use crate::provenance::{FILE_NAME, FORMAT, Proven, Provenance};
+use crate::provenance::{DERIVED_FOLDER, FILE_NAME, FORMAT, Proven, Provenance};
 
 const PROVENANCE_BYTES_MAX: u64 = 64 << 20;
 
@@ -33,6 +33,8 @@ pub struct Verified {
     /// (grant id, grantee code), for a copy made under a grant.
     pub grant: Option<(ObjectId, String)>,
     pub files: Vec<String>,
+    /// Beside them lies a folder of tables made from them, which was not judged.
+    pub has_derived: bool,
 }
 
 /// What the user knows by another way. Without a pin the folder proves only that it is consistent.
@@ -111,6 +113,7 @@ pub fn verify(dir: &Path, pins: Pins) -> Result<Verified, VerifyError> {
         size: entry.size(),
         grant,
         files: release.distributions.iter().map(|d| d.name.clone()).collect(),
+        has_derived: is_folder(&dir.join(DERIVED_FOLDER)),
     })
 }
 
@@ -178,14 +181,20 @@ fn check_grant(
     Ok((*id, grantee.ok_or(VerifyError::Grant)?))
 }
 
-/// Exactly the named files, each byte for byte; nothing else in the folder.
+/// Not a link: what is skipped must be in plain sight.
+fn is_folder(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|m| m.is_dir())
+}
+
+/// Exactly the named files, each byte for byte; nothing else in the folder but what was derived from them.
 fn check_files(dir: &Path, release: &Release) -> Result<(), VerifyError> {
     let named: BTreeSet<&str> = release.distributions.iter().map(|d| d.name.as_str()).collect();
     let io = |path: &Path, source| VerifyError::Io { path: path.display().to_string(), source };
     for entry in fs::read_dir(dir).map_err(|e| io(dir, e))? {
         let entry = entry.map_err(|e| io(dir, e))?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name != FILE_NAME && !named.contains(name.as_str()) {
+        let is_derived = name == DERIVED_FOLDER && is_folder(&entry.path());
+        if name != FILE_NAME && !is_derived && !named.contains(name.as_str()) {
             return Err(VerifyError::Unnamed(name));
         }
     }

@@ -35,3 +35,4 @@ pub mod repair;
 pub mod serve;
 pub mod sheet;
 pub mod store;
+pub mod tables;

@@ -23,6 +23,7 @@ mod registers;
 mod relay;
 mod rollback;
 mod story;
+mod tables;
 mod taken_back;
 mod tamper;
 mod twenty_eight;

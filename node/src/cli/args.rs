@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use talanoa_proto::id::{DatasetId, FederationId, MemberCode, MemberId, ReleaseRef};
 
 use super::consent_args::{Application, Circle, ClockCommand, Delegate, Deny, Grant, Grants, Lift};
-use crate::config::LogFormat;
+use crate::{config::LogFormat, tables};
 
 /// A node for the federated exchange of official data.
 ///
@@ -131,6 +131,9 @@ pub enum Command {
         reference: ReleaseRef,
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
+        /// Also write the table of each file in this form, into DIR/derived: it carries no signature
+        #[arg(long, value_name = "FORMAT")]
+        format: Option<tables::Format>,
     },
     /// Print the signed object itself as DSSE JSON, for other people's verifiers
     Export {
@@ -514,6 +517,7 @@ mod tests {
             "unfollow FJ",
             "get FJ/A@2 --out o",
             "get FJ/A --out o",
+            "get FJ/A --out o --format sdmx-csv",
             "verify o --federation 0000000000000000000000000000000000000000000000000000000000000000",
             "releases --json",
             "catalogue",

@@ -108,7 +108,7 @@ async fn ask(dir: &Path, command: Command) -> Result<(), Failure> {
         }
         Command::Unfollow { member } => node.unfollow(member.to_string()).await,
         Command::Export { what } => node.export(what).await,
-        Command::Get { reference, out } => node.get(reference.to_string(), &out).await,
+        Command::Get { reference, out, format } => node.get(reference.to_string(), &out, format).await,
         Command::Releases(typed) => node.list("releases", typed.into()).await,
         Command::Catalogue(typed) => node.list("catalogue", typed.into()).await,
         Command::Grants(typed) => match typed.command {

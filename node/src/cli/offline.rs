@@ -7,7 +7,10 @@ use std::{
 };
 
 use anyhow::Context;
-use talanoa_client::verify::{Pins, verify as verify_folder};
+use talanoa_client::{
+    provenance::DERIVED_FOLDER,
+    verify::{Pins, verify as verify_folder},
+};
 use talanoa_proto::{
     armour,
     charter::{Card, Charter, CharterEvent, CharterFile, CharterMember, PURPOSES, THEMES},
@@ -246,6 +249,9 @@ pub fn verify(folder: &Path, federation: Option<FederationId>, member: Option<Me
         println!("grant       {} to {to}", grant.short());
     }
     println!("files       {}: every byte is the signed one", found.files.join(", "));
+    if found.has_derived {
+        println!("not judged  {}/: tables made from these files, which carry no signature", DERIVED_FOLDER);
+    }
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context;
-use talanoa_client::provenance;
+use talanoa_client::provenance::{self, Provenance};
 use talanoa_proto::{
     release::is_plain_name,
     wire::{self, get_part, operator_client::OperatorClient, publish_part},
@@ -17,6 +17,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
 
 use super::{args, exit::Failure, progress::Progress, render};
+use crate::tables;
 
 const PART_BYTES: usize = 256 * 1024;
 
@@ -175,7 +176,7 @@ impl Remote {
     }
 
     /// Whole or not at all: files are written beside the goal and moved there at the end.
-    pub async fn get(&mut self, reference: String, out: &Path) -> Outcome {
+    pub async fn get(&mut self, reference: String, out: &Path, format: Option<tables::Format>) -> Outcome {
         let request = wire::GetRequest { reference: reference.clone() };
         let mut parts = self.client.get(request).await?.into_inner();
         fs::create_dir_all(out).with_context(|| out.display().to_string())?;
@@ -203,9 +204,17 @@ impl Remote {
         }
         drop(progress);
         fs::write(staging.path().join(provenance::FILE_NAME), &proof)?;
+        let derived = match format {
+            Some(format) => derive_tables(staging.path(), &names, &proof, format)?,
+            None => Vec::new(),
+        };
         names.push(provenance::FILE_NAME.to_owned());
+        names.extend(derived.iter().cloned());
         for name in &names {
             refuse_to_overwrite(&staging.path().join(name), &out.join(name))?;
+        }
+        if !derived.is_empty() {
+            fs::create_dir_all(out.join(provenance::DERIVED_FOLDER))?;
         }
         for name in &names {
             fs::rename(staging.path().join(name), out.join(name))?;
@@ -214,6 +223,40 @@ impl Remote {
         eprintln!("check it anywhere: talanoa verify {}", out.display());
         Ok(())
     }
+}
+
+/// From the files as they were verified; nothing is left behind when one of them holds no table.
+fn derive_tables(
+    folder: &Path,
+    names: &[String],
+    proof: &[u8],
+    format: tables::Format,
+) -> Result<Vec<String>, Failure> {
+    let proof: Provenance = serde_json::from_slice(proof).context("provenance")?;
+    let checkpoint = String::from_utf8_lossy(&proof.release.checkpoint.0).into_owned();
+    let origin = [
+        ("talanoa.release", proof.reference),
+        ("talanoa.journal_index", proof.release.index.to_string()),
+        ("talanoa.checkpoint", checkpoint),
+    ];
+    if names.iter().any(|name| name == provenance::DERIVED_FOLDER) {
+        let message = "a file of the release is called derived: leave out --format, and convert a copy";
+        return Err(anyhow::anyhow!(message).into());
+    }
+    fs::create_dir(folder.join(provenance::DERIVED_FOLDER))?;
+    let mut derived = Vec::new();
+    for name in names {
+        let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
+        let table = format!("{}/{stem}.{}", provenance::DERIVED_FOLDER, format.extension());
+        if derived.contains(&table) {
+            return Err(anyhow::anyhow!("two files of the release would both become {table}").into());
+        }
+        let written = tables::convert(&folder.join(name), &folder.join(&table), format, &origin)
+            .with_context(|| name.clone())?;
+        eprintln!("{table}: {} rows, derived from {name}", written.rows);
+        derived.push(table);
+    }
+    Ok(derived)
 }
 
 /// Id on stdout where a script needs it, the sentence on stderr; otherwise the sentence on stdout.

@@ -1,0 +1,138 @@
+//! Parquet: typed columns, compressed, with their provenance as metadata of the file.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    io::{self, BufWriter, Read, Seek},
+    sync::Arc,
+};
+
+use ::parquet::{
+    arrow::ArrowWriter,
+    basic::{Compression, ZstdLevel},
+    file::{metadata::KeyValue, properties::WriterProperties},
+};
+use arrow_array::{
+    ArrayRef, RecordBatch,
+    builder::{Float64Builder, Int64Builder, StringBuilder},
+};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+
+use super::{
+    Origin, TableError, Written, finish,
+    rows::{self, Cell, Taker},
+    shape::{Column, Kind, Shape},
+};
+
+/// Held in memory at once.
+const BATCH_ROWS: usize = 16_384;
+const ROW_GROUP_ROWS: usize = 131_072;
+
+pub fn write(
+    shape: &Shape,
+    source: &mut (impl Read + Seek),
+    out: BufWriter<File>,
+    origin: Origin<'_>,
+) -> Result<Written, TableError> {
+    // Where Arrow's readers look, and where all others do.
+    let said: HashMap<String, String> =
+        origin.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    let fields: Vec<Field> = shape.columns.iter().map(field).collect();
+    let schema: SchemaRef = Arc::new(Schema::new_with_metadata(fields, said));
+    let metadata = origin.iter().map(|(name, value)| KeyValue::new((*name).to_owned(), value.clone()));
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_key_value_metadata(Some(metadata.collect()))
+        .set_created_by("talanoa".to_owned())
+        .build();
+    let writer = ArrowWriter::try_new(out, Arc::clone(&schema), Some(properties)).map_err(other)?;
+    let builders = shape.columns.iter().map(Builder::of).collect();
+    let mut batches = Batches { shape, schema, writer, builders, pending: 0, rows: 0 };
+    rows::read(source, &mut batches)?;
+    batches.hand_on()?;
+    let rows = batches.rows;
+    finish(batches.writer.into_inner().map_err(other)?)?;
+    Ok(Written { rows })
+}
+
+fn field(column: &Column) -> Field {
+    let kind = match column.kind {
+        Kind::Integer => DataType::Int64,
+        Kind::Double => DataType::Float64,
+        Kind::Text => DataType::Utf8,
+    };
+    Field::new(&column.id, kind, true)
+}
+
+enum Builder {
+    Integer(Int64Builder),
+    Double(Float64Builder),
+    Text(StringBuilder),
+}
+
+impl Builder {
+    fn of(column: &Column) -> Self {
+        match column.kind {
+            Kind::Integer => Self::Integer(Int64Builder::new()),
+            Kind::Double => Self::Double(Float64Builder::new()),
+            Kind::Text => Self::Text(StringBuilder::new()),
+        }
+    }
+
+    fn push(&mut self, value: Option<&str>) {
+        match self {
+            Self::Integer(builder) => builder.append_option(value.and_then(|v| v.parse().ok())),
+            Self::Double(builder) => builder.append_option(value.and_then(|v| v.parse().ok())),
+            Self::Text(builder) => builder.append_option(value),
+        }
+    }
+
+    fn finish(&mut self) -> ArrayRef {
+        match self {
+            Self::Integer(builder) => Arc::new(builder.finish()),
+            Self::Double(builder) => Arc::new(builder.finish()),
+            Self::Text(builder) => Arc::new(builder.finish()),
+        }
+    }
+}
+
+struct Batches<'a> {
+    shape: &'a Shape,
+    schema: SchemaRef,
+    writer: ArrowWriter<BufWriter<File>>,
+    builders: Vec<Builder>,
+    pending: usize,
+    rows: u64,
+}
+
+impl Batches<'_> {
+    fn hand_on(&mut self) -> Result<(), TableError> {
+        if self.pending == 0 {
+            return Ok(());
+        }
+        self.pending = 0;
+        let columns = self.builders.iter_mut().map(Builder::finish).collect();
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(other)?;
+        self.writer.write(&batch).map_err(other)
+    }
+}
+
+impl Taker for Batches<'_> {
+    fn row(&mut self, cells: &[Cell<'_>]) -> Result<(), TableError> {
+        let mut values: Vec<Option<&str>> = vec![None; self.shape.columns.len()];
+        for cell in cells {
+            if let Some(place) = self.shape.place(cell.role, cell.id) {
+                values[place] = cell.value();
+            }
+        }
+        self.builders.iter_mut().zip(values).for_each(|(builder, value)| builder.push(value));
+        self.rows += 1;
+        self.pending += 1;
+        if self.pending == BATCH_ROWS { self.hand_on() } else { Ok(()) }
+    }
+}
+
+fn other(error: impl std::error::Error + Send + Sync + 'static) -> TableError {
+    TableError::Io(io::Error::other(error))
+}

@@ -1,0 +1,157 @@
+//! The first reading: which columns there are, in which order, and what each can be typed as.
+
+use std::io::{Read, Seek};
+
+use super::{
+    TableError,
+    places::Places,
+    rows::{self, Cell, Taker},
+};
+use crate::intake::cell;
+
+/// As many columns as any reader takes.
+const COLUMNS_MAX: usize = 10_000;
+/// A double holds every decimal of so many digits.
+const EXACT_DIGITS_MAX: usize = 15;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Kind and id of the structure, in that order; only where the file names one.
+    Structure,
+    Dimension,
+    Time,
+    Measure,
+    Attribute,
+    /// A column of a plain table.
+    Plain,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Integer,
+    /// Every value is a decimal that a double holds exactly as written.
+    Double,
+    Text,
+}
+
+#[derive(Clone, Debug)]
+pub struct Column {
+    pub id: String,
+    pub role: Role,
+    pub kind: Kind,
+}
+
+#[derive(Debug)]
+pub struct Shape {
+    pub columns: Vec<Column>,
+    places: Places,
+}
+
+impl Shape {
+    pub fn of(source: &mut (impl Read + Seek)) -> Result<Self, TableError> {
+        let mut found = Found::default();
+        rows::read(source, &mut found)?;
+        Ok(found.shape())
+    }
+
+    pub fn is_sdmx(&self) -> bool {
+        self.columns.iter().all(|c| c.role != Role::Plain)
+    }
+
+    pub fn place(&self, role: Role, id: &str) -> Option<usize> {
+        self.places.find(role, id)
+    }
+}
+
+/// What a column could still be.
+#[derive(Clone, Copy, Debug)]
+struct Guess {
+    is_integer: bool,
+    is_double: bool,
+}
+
+#[derive(Default)]
+struct Found {
+    places: Places,
+    guesses: Vec<Guess>,
+}
+
+impl Taker for Found {
+    fn row(&mut self, cells: &[Cell<'_>]) -> Result<(), TableError> {
+        for cell in cells {
+            let place = match self.places.find(cell.role, cell.id) {
+                Some(place) => place,
+                None if self.places.len() >= COLUMNS_MAX => {
+                    let message = format!("more than {COLUMNS_MAX} different components");
+                    return Err(TableError::NoTable(message));
+                }
+                None => {
+                    self.guesses.push(Guess { is_integer: true, is_double: true });
+                    self.places.add(cell.role, cell.id)
+                }
+            };
+            self.guesses[place].see(cell);
+        }
+        Ok(())
+    }
+}
+
+impl Guess {
+    fn see(&mut self, cell: &Cell<'_>) {
+        // Codes look like numbers and are none: 007 is not 7.
+        let may_be_number = matches!(cell.role, Role::Measure | Role::Plain);
+        if !may_be_number {
+            (self.is_integer, self.is_double) = (false, false);
+            return;
+        }
+        let Some(text) = cell.value() else { return };
+        self.is_integer &= text.parse::<i64>().is_ok_and(|n| n.to_string() == text);
+        self.is_double &= is_exact(text);
+    }
+}
+
+/// Whether a double says the same number; and, of a plain column, whether it is written as one.
+fn is_exact(text: &str) -> bool {
+    let digits = text.split(['e', 'E']).next().unwrap_or_default().bytes().filter(u8::is_ascii_digit);
+    let digits: Vec<u8> = digits.skip_while(|d| *d == b'0').collect();
+    let leads_with_zero = text
+        .trim_start_matches('-')
+        .strip_prefix('0')
+        .is_some_and(|r| r.starts_with(|c: char| c.is_ascii_digit()));
+    cell::is_number(text.as_bytes()) && digits.len() <= EXACT_DIGITS_MAX && !leads_with_zero
+}
+
+impl Found {
+    fn shape(self) -> Shape {
+        let kind = |guess: &Guess| match guess {
+            Guess { is_integer: true, .. } => Kind::Integer,
+            Guess { is_double: true, .. } => Kind::Double,
+            _ => Kind::Text,
+        };
+        let found = self.places.into_order().into_iter().zip(&self.guesses);
+        let mut columns: Vec<Column> =
+            found.map(|((role, id), guess)| Column { id, role, kind: kind(guess) }).collect();
+        // Roles in the order of SDMX-CSV; within a role as the file showed them.
+        columns.sort_by_key(|c| c.role);
+        let mut places = Places::default();
+        for column in &columns {
+            places.add(column.role, &column.id);
+        }
+        Shape { columns, places }
+    }
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    #[test]
+    fn what_a_double_would_change_stays_text() {
+        for exact in ["0", "-0.5", "1e2", "123456789012345", "0.1", "100000"] {
+            assert!(is_exact(exact), "{exact}");
+        }
+        for other in ["", "x", "007", "-01", "9223372036854775808", "1234567890.1234567", "INF", "1,5"] {
+            assert!(!is_exact(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What statisticians send, published as it is and given back in the forms that their tools read.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use talanoa_tests::federation;
+
+const CSV: &str = "STRUCTURE,STRUCTURE_ID,ACTION,REF_AREA,AGE,CODE,TIME_PERIOD,OBS_VALUE,NOTE\n\
+    dataflow,AP28:DEATHS(1.0),I,FJ,Y0T4,007,2001,1.5,=cmd()\n\
+    dataflow,AP28:DEATHS(1.0),I,FJ,Y0T4,007,2002,,\"late, \"\"they\"\" say\"\n\
+    dataflow,AP28:DEATHS(1.0),D,FJ,Y0T4,007,2003,9,\n\
+    dataflow,AP28:DEATHS(1.0),I,VU,Y5T9,010,2001-Q1,-0.25,é\n";
+
+const XML: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+<m:StructureSpecificData xmlns:m="http://www.sdmx.org/resources/sdmxml/schemas/v2_1/message"
+ xmlns:s="http://www.sdmx.org/resources/sdmxml/schemas/v2_1/data/structurespecific"
+ xmlns:c="http://www.sdmx.org/resources/sdmxml/schemas/v2_1/common"
+ xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
+<m:Header><m:ID>x</m:ID><m:Test>false</m:Test><m:Prepared>2026-01-01T00:00:00</m:Prepared><m:Sender id="FJ"/>
+<m:Structure structureID="S" dimensionAtObservation="TIME_PERIOD" namespace="urn:x"><c:Structure><Ref agencyID="AP28" id="DEATHS" version="1.0"/></c:Structure></m:Structure></m:Header>
+<m:DataSet s:structureRef="S" s:action="Replace"><Series REF_AREA="FJ" SEX="F"><Obs TIME_PERIOD="2001" OBS_VALUE="1.5" NOTE="a"/><Obs TIME_PERIOD="2002" OBS_VALUE="2"/></Series>
+<Series REF_AREA="VU" SEX="M"><Obs TIME_PERIOD="2001" OBS_VALUE="-7"/></Series></m:DataSet></m:StructureSpecificData>"#;
+
+const PLAIN: &str = "geo,year,value,code\nFJ,2001,12,007\nVU,2002,,1\nWS,2003,3,a\n";
+
+#[test]
+fn sdmx_files_are_published_as_they_are_and_come_back_in_four_forms() {
+    let root = tempfile::tempdir().unwrap();
+    let [mut fj, mut spc] = federation(root.path(), ["FJ", "SPC"]);
+    fj.serve();
+    spc.serve();
+    spc.talanoa(&["follow", "FJ"]).ok();
+    for (dataset, name, text) in [("A", "a.csv", CSV), ("B", "b.xml", XML), ("C", "c.csv", PLAIN)] {
+        let file = root.path().join(name);
+        fs::write(&file, text).unwrap();
+        fj.publish(&file, dataset).ok();
+    }
+    fj.grant("SPC", "all");
+    spc.wait_until_held(&["FJ/A@1", "FJ/B@1", "FJ/C@1"]);
+    let offered = spc.list("catalogue");
+    let of = |reference: &str| offered.iter().find(|r| r["ref"] == reference).unwrap();
+    assert_eq!(of("FJ/B@1")["observations"], 3);
+
+    let mut folders = Vec::new();
+    for (dataset, name, text) in [("A", "a.csv", CSV), ("B", "b.xml", XML), ("C", "c.csv", PLAIN)] {
+        let reference = format!("FJ/{dataset}@1");
+        let gathered = root.path().join(dataset);
+        fs::create_dir_all(gathered.join("derived")).unwrap();
+        for format in ["csv", "sdmx-csv", "json", "parquet"] {
+            let out = root.path().join(format!("{dataset}-{format}"));
+            let words = ["get", &reference, "--out", out.to_str().unwrap(), "--format", format];
+            if (dataset, format) == ("C", "sdmx-csv") {
+                spc.talanoa(&words).refused(1, "--format csv, json or parquet");
+                assert_eq!(fs::read_dir(&out).unwrap().count(), 0, "nothing is half written");
+                continue;
+            }
+            spc.talanoa(&words).ok();
+            spc.talanoa(&["verify", out.to_str().unwrap()]).ok();
+            assert_eq!(fs::read_to_string(out.join(name)).unwrap(), text, "signed bytes never change");
+            fs::copy(out.join(name), gathered.join(name)).unwrap();
+            gather(&out.join("derived"), &gathered.join("derived"));
+        }
+        folders.push(gathered);
+    }
+    judge(&folders);
+    let doc = root.path().join("d.pdf");
+    fs::write(&doc, "%PDF-1.7").unwrap();
+    let words = ["publish", doc.to_str().unwrap(), "--dataset", "D", "--title", "T", "--kind", "document"];
+    fj.talanoa(&words).ok();
+    let out = root.path().join("D");
+    fj.talanoa(&["get", "FJ/D@1", "--out", out.to_str().unwrap(), "--format", "csv"])
+        .refused(1, "no table that can be read");
+    fj.judge();
+    spc.judge();
+}
+
+fn gather(from: &Path, to: &Path) {
+    for file in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        fs::copy(file.path(), to.join(file.file_name())).unwrap();
+    }
+}
+
+/// Other people's readers, where `.ci/run` has installed them.
+fn judge(folders: &[PathBuf]) {
+    let Some(python) = std::env::var_os("TALANOA_JUDGE") else {
+        println!("skipped: the judgement by pandas, pyarrow and pysdmx, TALANOA_JUDGE is not set");
+        return;
+    };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("judges/tables.py");
+    let judged = Command::new(python).arg(script).args(folders).output().unwrap();
+    let said = [judged.stdout, judged.stderr].concat();
+    println!("{}", String::from_utf8_lossy(&said));
+    assert!(judged.status.success());
+}
