@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by ending")]
 
 mod decoders;
+mod formats;
 mod scripts;
 mod seeds;
 mod storage;
@@ -18,7 +19,7 @@ use proptest::{
 type Target = (&'static str, fn(&[u8]) -> bool);
 
 fn targets() -> impl Iterator<Item = Target> {
-    decoders::ALL.iter().chain(scripts::ALL).chain(storage::ALL).copied()
+    decoders::ALL.iter().chain(scripts::ALL).chain(storage::ALL).chain(formats::ALL).copied()
 }
 
 /// A seed with some bytes changed, removed, doubled or appended, or bytes out of nothing.
@@ -44,7 +45,7 @@ fn altered(seeds: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
 #[test]
 fn every_decoder_answers_whatever_it_is_given() {
     for (name, target) in targets() {
-        let cases = if matches!(name, "segment" | "table" | "identity") { 400 } else { 2000 };
+        let cases = if matches!(name, "segment" | "table" | "identity" | "derived") { 400 } else { 2000 };
         let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
         let taken = Cell::new(0);
         let outcome = runner.run(&altered(seeds::read(name)), |bytes| {

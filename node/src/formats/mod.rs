@@ -14,7 +14,7 @@ mod json;
 mod plain;
 mod reading;
 mod sniff;
-mod stop;
+pub mod stop;
 mod tally;
 pub(crate) mod value;
 mod xml;
@@ -36,13 +36,18 @@ use tally::Tally;
 
 /// Looks at a file; with a structure message beside it, checks it against that.
 pub fn inspect(path: &Path, structure: Option<&Path>) -> Report {
-    let Some(structure) = structure else { return look(path, None) };
+    inspect_streams(open(path), structure.map(open))
+}
+
+/// The same of anything that can be read twice.
+pub fn inspect_streams<R: Read + Seek>(input: Result<R, Stop>, structure: Option<Result<R, Stop>>) -> Report {
+    let Some(structure) = structure else { return look(input, None) };
     let mut definitions = Catalogue::keeping_codes();
     let mut tally = Tally::new(None);
-    read_path(structure, None, &mut definitions, &mut tally);
+    read_whole(structure, None, &mut definitions, &mut tally);
     let is_structure = tally.message.as_ref().is_some_and(|m| m.kind == Kind::Structure);
     if is_structure && !tally.faults.has_errors() {
-        return look(path, Some(&definitions));
+        return look(input, Some(&definitions));
     }
     if !is_structure {
         tally.fault(Fault::error("structure.unreadable", "what --structure names is no structure message"));
@@ -50,16 +55,21 @@ pub fn inspect(path: &Path, structure: Option<&Path>) -> Report {
     Report::of_structure(tally)
 }
 
-fn look(path: &Path, definitions: Option<&Catalogue>) -> Report {
+fn look<R: Read + Seek>(input: Result<R, Stop>, definitions: Option<&Catalogue>) -> Report {
     let (mut found, mut tally) = (Catalogue::default(), Tally::new(definitions));
-    read_path(path, definitions, &mut found, &mut tally);
+    read_whole(input, definitions, &mut found, &mut tally);
     Report::of(tally, &found)
 }
 
-fn read_path(path: &Path, definitions: Option<&Catalogue>, found: &mut Catalogue, sink: &mut dyn Sink) {
-    let read = open(path).and_then(|mut file| {
+fn read_whole<R: Read + Seek>(
+    input: Result<R, Stop>,
+    definitions: Option<&Catalogue>,
+    found: &mut Catalogue,
+    sink: &mut dyn Sink,
+) {
+    let read = input.and_then(|mut input| {
         let mut reading = Reading { definitions, found, sink: &mut *sink };
-        read_message(&mut file, &mut reading)
+        read_message(&mut input, &mut reading)
     });
     if let Err(stop) = read {
         stop.tell(sink);
