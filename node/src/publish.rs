@@ -5,7 +5,7 @@
 //! ```
 
 use talanoa_proto::{
-    entry,
+    Code, entry,
     envelope::Envelope,
     id::{Commitment, DatasetId},
     limits,
@@ -14,7 +14,9 @@ use talanoa_proto::{
 
 use crate::{
     chunks::{self, Cut},
+    formats::{self, Guide, structure::Catalogue},
     intake::{self, Checked, Claim},
+    mapping::{Mapping, MappingError},
     node::{Node, own_entry},
     problem::Problem,
     store::{Batch, StoreError, shelf::Staging, state::DatasetHead},
@@ -32,6 +34,9 @@ pub struct Publication {
     pub lower_class: bool,
     pub strict: bool,
     pub dry_run: bool,
+    /// Which of the files says what the tables are made of, and which how plain ones are read.
+    pub structure: Option<String>,
+    pub mapping: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -53,9 +58,19 @@ pub async fn publish(
     node.store.may_sign().await?;
     check_themes(node, &publication.description.themes)?;
     let claim = if publication.kind == ReleaseKind::Table { Claim::Table } else { Claim::Document };
+    if claim == Claim::Document && (publication.structure.is_some() || publication.mapping.is_some()) {
+        return Err(Problem::bad_request("a structure or a mapping is of tables: --kind table"));
+    }
+    let guides = Guides { structure: publication.structure.clone(), mapping: publication.mapping.clone() };
     let strict = publication.strict;
     let (staging, files) = blocking(move || {
-        let files = names.iter().enumerate().map(|(n, name)| read(&staging, n as u32, name, claim, strict));
+        let read_guides = guides.read(&staging, &names)?;
+        let guide = Guide { structure: read_guides.0.as_ref(), mapping: read_guides.1.as_ref() };
+        let claim = |name: &str| guides.claim(name).unwrap_or(claim);
+        let files = names
+            .iter()
+            .enumerate()
+            .map(|(n, name)| read(&staging, n as u32, name, claim(name), strict, guide));
         let files = files.collect::<Result<Vec<_>, Problem>>()?;
         Ok((staging, files))
     })
@@ -156,12 +171,69 @@ fn class(said: Option<Sensitivity>, lower: bool, last: Option<&DatasetHead>) -> 
     }
 }
 
+/// Of the files of a release, those that say how the others are read: part of it, signed as they are.
+struct Guides {
+    structure: Option<String>,
+    mapping: Option<String>,
+}
+
+impl Guides {
+    fn claim(&self, name: &str) -> Option<Claim> {
+        let is = |guide: &Option<String>| guide.as_deref() == Some(name);
+        match () {
+            () if is(&self.structure) => Some(Claim::Structure),
+            () if is(&self.mapping) => Some(Claim::Mapping),
+            () => None,
+        }
+    }
+
+    fn read(
+        &self,
+        staging: &Staging,
+        names: &[String],
+    ) -> Result<(Option<Catalogue>, Option<Mapping>), Problem> {
+        let path = |name: &String| {
+            let at = names.iter().position(|n| n == name);
+            let missing = || Problem::bad_request(format!("{name} was not sent"));
+            at.map(|n| staging.path(n as u32)).ok_or_else(missing)
+        };
+        let structure = match &self.structure {
+            None => None,
+            Some(name) => {
+                let mut file = std::fs::File::open(path(name)?).map_err(Problem::internal)?;
+                let (catalogue, ..) = formats::read_structure(&mut file).map_err(Problem::internal)?;
+                Some(catalogue)
+            }
+        };
+        let mapping = match &self.mapping {
+            None => None,
+            Some(name) => {
+                let bytes = std::fs::read(path(name)?).map_err(Problem::internal)?;
+                let text = String::from_utf8(bytes);
+                let text = text.map_err(|_| Problem::bad_request(format!("{name} is not UTF-8")))?;
+                let refused = |e: MappingError| {
+                    Problem::new(Code::IntakeRefused, format!("{name}: {e}, nothing was published"))
+                };
+                Some(Mapping::parse(&text).map_err(refused)?)
+            }
+        };
+        Ok((structure, mapping))
+    }
+}
+
 type Read = (String, Checked, Cut);
 
 /// Checked as what it claims to be, then cut. Bytes are never altered.
-fn read(staging: &Staging, n: u32, name: &str, claim: Claim, strict: bool) -> Result<Read, Problem> {
+fn read(
+    staging: &Staging,
+    n: u32,
+    name: &str,
+    claim: Claim,
+    strict: bool,
+    guide: Guide<'_>,
+) -> Result<Read, Problem> {
     let file = std::fs::File::open(staging.path(n)).map_err(Problem::internal)?;
-    let checked = intake::check(file, name, claim, strict)?;
+    let checked = intake::check_within(file, name, claim, strict, guide, &intake::Limits::default())?;
     staging.file(n)?.sync()?;
     let cut = chunks::cut(&staging.path(n), &staging.pages(n)?).map_err(|e| match e.kind() {
         std::io::ErrorKind::StorageFull => StoreError::Full.into(),

@@ -77,6 +77,62 @@ fn sdmx_files_are_published_as_they_are_and_come_back_in_four_forms() {
     spc.judge();
 }
 
+const MAPPING: &str = "delimiter = \";\"\ndecimal = \",\"\nmissing = [\"..\"]\n\
+    dimension = [{ id = \"REF_AREA\", column = \"Country\", area = \"name\" }, { id = \"SEX\", constant = \"F\" }]\n\
+    period = { column = \"Year\" }\nmeasure = [{ column = \"Rate\" }]\n";
+
+const STRUCTURE: &str = r#"<m:Structure xmlns:m="http://www.sdmx.org/resources/sdmxml/schemas/v2_1/message"><m:Header/><m:Structures>
+<s:Codelists><s:Codelist id="CL_AREA" agencyID="A"><s:Code id="FJ"/><s:Code id="VU"/></s:Codelist></s:Codelists>
+<s:DataStructures><s:DataStructure id="DSD" agencyID="A"><s:DataStructureComponents><s:DimensionList>
+<s:Dimension id="REF_AREA"><s:LocalRepresentation><s:Enumeration><Ref id="CL_AREA" agencyID="A" class="Codelist"/></s:Enumeration></s:LocalRepresentation></s:Dimension>
+<s:Dimension id="SEX"/><s:TimeDimension/></s:DimensionList><s:MeasureList><s:PrimaryMeasure id="OBS_VALUE"/></s:MeasureList></s:DataStructureComponents></s:DataStructure></s:DataStructures>
+</m:Structures></m:Structure>"#;
+
+/// What says how a table is read is signed with it, and whoever receives both reads it so.
+#[test]
+fn a_plain_table_comes_with_its_mapping_and_its_structure() {
+    let root = tempfile::tempdir().unwrap();
+    let [mut fj, mut spc] = federation(root.path(), ["FJ", "SPC"]);
+    fj.serve();
+    spc.serve();
+    spc.talanoa(&["follow", "FJ"]).ok();
+    let path = |name: &str| root.path().join(name).to_str().unwrap().to_owned();
+    fs::write(path("rates.csv"), "Country;Year;Rate\nFiji;2001;12,5\nVanuatu;2002;..\nFiji;2003;-1,25\n")
+        .unwrap();
+    fs::write(path("m.toml"), MAPPING).unwrap();
+    fs::write(path("dsd.xml"), STRUCTURE).unwrap();
+    let publish = |file: &str, more: &[&str]| {
+        let base = ["publish", file, "--dataset", "A", "--title", "T"];
+        fj.talanoa(&[&base, more].concat())
+    };
+    let (rates, mapping, structure) = (path("rates.csv"), path("m.toml"), path("dsd.xml"));
+    let whole = ["--mapping", &mapping, "--structure", &structure];
+    fs::write(path("strange.csv"), "Country;Year;Rate\nFiji;2001;12,5\nSamoa;2002;1\n").unwrap();
+    publish(&path("strange.csv"), &whole).refused(1, "code.unknown in row 3: \"WS\" is no code of REF_AREA");
+    publish(&rates, &["--mapping", &rates]).refused(1, "same name");
+    publish(&rates, &["--mapping", &structure]).refused(1, "dsd.xml");
+    publish(&rates, &["--structure", &mapping, "--mapping", &path("dsd.xml")]).refused(1, "");
+    assert!(fj.list("releases").is_empty(), "nothing is half published");
+    publish(&rates, &whole).ok();
+
+    fj.grant("SPC", "A");
+    spc.wait_until_held(&["FJ/A@1"]);
+    let out = path("out");
+    spc.talanoa(&["get", "FJ/A@1", "--out", &out, "--format", "sdmx-csv"]).ok();
+    spc.talanoa(&["verify", &out]).ok();
+    let table = fs::read_to_string(Path::new(&out).join("derived/rates.sdmx.csv")).unwrap();
+    assert_eq!(
+        table,
+        "STRUCTURE,STRUCTURE_ID,ACTION,REF_AREA,SEX,TIME_PERIOD,OBS_VALUE\n\
+         dataflow,,I,FJ,F,2001,12.5\ndataflow,,I,VU,F,2002,\ndataflow,,I,FJ,F,2003,-1.25\n"
+    );
+    let inspected = spc.talanoa(&["inspect", &rates, "--mapping", &mapping, "--json"]).ok();
+    let inspected: serde_json::Value = serde_json::from_str(&inspected).unwrap();
+    assert_eq!((&inspected["observations"], &inspected["sum"]), (&3.into(), &11.25.into()));
+    fj.judge();
+    spc.judge();
+}
+
 fn gather(from: &Path, to: &Path) {
     for file in fs::read_dir(from).unwrap().map(Result::unwrap) {
         fs::copy(file.path(), to.join(file.file_name())).unwrap();

@@ -23,7 +23,8 @@ pub const ALL: &[Target] = &[
 ];
 
 fn inspect(bytes: &[u8], structure: Option<&[u8]>) -> Report {
-    let report = formats::inspect_streams(Ok(Cursor::new(bytes)), structure.map(|s| Ok(Cursor::new(s))));
+    let report =
+        formats::inspect_streams(Ok(Cursor::new(bytes)), structure.map(|s| Ok(Cursor::new(s))), None);
     assert!(report.is_whole() || report.fault_count() > 0, "what is not read as a whole has a reason");
     assert!(report.json().is_object());
     assert!(!report.page().contains('\u{1b}'), "a file does not drive a terminal");
@@ -89,7 +90,9 @@ pub fn derived(bytes: &[u8]) -> bool {
     let dir = tempfile::tempdir().unwrap();
     let (from, to) = (dir.path().join("from"), dir.path().join("to"));
     std::fs::File::create(&from).unwrap().write_all(bytes).unwrap();
-    let rows = |format| tables::convert(&from, &to, format, &[]).map(|written| written.rows).ok();
+    let rows = |format| {
+        tables::convert(&from, &to, format, formats::Guide::default(), &[]).map(|written| written.rows).ok()
+    };
     let csv = rows(Format::Csv);
     if rows(Format::SdmxCsv).is_some() {
         let again = std::fs::read(&to).unwrap();

@@ -143,6 +143,8 @@ impl Operator for OperatorService {
             lower_class: request.lower,
             strict: request.strict,
             dry_run: request.dry_run,
+            structure: Some(request.structure).filter(|name| !name.is_empty()),
+            mapping: Some(request.mapping).filter(|name| !name.is_empty()),
         };
         let done = publish::publish(&self.node, publication, staging, names).await?;
         let reference = format!("{}/{dataset}@{}", self.node.code, done.number);

@@ -348,6 +348,12 @@ pub struct Publish {
     /// Who may be given it at all [default: as the release before, or official]
     #[arg(long, value_enum)]
     pub class: Option<Class>,
+    /// A structure message (DSD) to check the tables against; it is published with them
+    #[arg(long, value_name = "FILE")]
+    pub structure: Option<PathBuf>,
+    /// How plain tables are to be read (`talanoa map` proposes one); it is published with them
+    #[arg(long, value_name = "FILE")]
+    pub mapping: Option<PathBuf>,
     /// A class below that of the release before is meant
     #[arg(long, requires = "class")]
     pub lower_class: bool,
@@ -365,6 +371,9 @@ pub struct Inspect {
     /// A structure message to check the file against
     #[arg(long, value_name = "FILE")]
     pub structure: Option<PathBuf>,
+    /// How a plain table is to be read; `talanoa map` proposes one
+    #[arg(long, value_name = "FILE")]
+    pub mapping: Option<PathBuf>,
     /// One JSON object instead of a page
     #[arg(long)]
     pub json: bool,

@@ -1,10 +1,15 @@
 //! `talanoa inspect`: what a file is and holds. Needs no node, publishes nothing.
 
+use std::path::Path;
+
+use anyhow::Context;
+
 use super::{args, exit::Failure};
-use crate::formats;
+use crate::{formats, mapping::Mapping};
 
 pub fn inspect(typed: &args::Inspect) -> Result<(), Failure> {
-    let report = formats::inspect(&typed.file, typed.structure.as_deref());
+    let mapping = typed.mapping.as_deref().map(mapping).transpose()?;
+    let report = formats::inspect(&typed.file, typed.structure.as_deref(), mapping.as_ref());
     match typed.json {
         true => println!("{}", report.json()),
         false => print!("{}", report.page()),
@@ -20,6 +25,11 @@ pub fn inspect(typed: &args::Inspect) -> Result<(), Failure> {
     Err(Failure::Refused { message, advice: None })
 }
 
+fn mapping(path: &Path) -> Result<Mapping, Failure> {
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    Ok(Mapping::parse(&text).with_context(|| path.display().to_string())?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -30,7 +40,9 @@ mod tests {
         let code = |text: &str| {
             let file = dir.path().join("x");
             std::fs::write(&file, text).unwrap();
-            inspect(&args::Inspect { file, structure: None, json: true }).err().map(|f| f.exit_code())
+            inspect(&args::Inspect { file, structure: None, mapping: None, json: true })
+                .err()
+                .map(|f| f.exit_code())
         };
         assert_eq!(code("DATAFLOW,SEX,OBS_VALUE\nA:B(1.0),F,1\n"), None);
         assert_eq!(code("DATAFLOW,SEX,OBS_VALUE\nA:B(1.0),F,INF\n"), Some(1));

@@ -3,6 +3,7 @@
 pub mod args;
 mod consent;
 pub mod consent_args;
+mod derive;
 mod draft_file;
 pub mod exit;
 mod inspect;

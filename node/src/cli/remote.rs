@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context;
-use talanoa_client::provenance::{self, Provenance};
+use talanoa_client::provenance;
 use talanoa_proto::{
     release::is_plain_name,
     wire::{self, get_part, operator_client::OperatorClient, publish_part},
@@ -16,7 +16,7 @@ use tokio::{net::UnixStream, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
 
-use super::{args, exit::Failure, progress::Progress, render};
+use super::{args, derive, exit::Failure, progress::Progress, render};
 use crate::tables;
 
 const PART_BYTES: usize = 256 * 1024;
@@ -108,16 +108,17 @@ impl Remote {
             contact: typed.contact,
             sensitivity: typed.class.map_or(wire::Sensitivity::Unspecified, class).into(),
             lower: typed.lower_class,
+            structure: typed.structure.as_deref().map(name_of).unwrap_or_default(),
+            mapping: typed.mapping.as_deref().map(name_of).unwrap_or_default(),
         };
         // Opened before anything is sent: a wrong name is ours to tell.
         let mut files = Vec::new();
-        for path in typed.files {
+        for path in typed.files.into_iter().chain(typed.structure).chain(typed.mapping) {
             let file = File::open(&path).with_context(|| path.display().to_string())?;
             if !file.metadata()?.is_file() {
                 return Err(anyhow::anyhow!("{} is not a file", path.display()).into());
             }
-            let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-            files.push((name, file));
+            files.push((name_of(&path), file));
         }
         let (sender, parts) = mpsc::channel(4);
         let reading = tokio::task::spawn_blocking(move || send_files(request, files, &sender));
@@ -205,7 +206,7 @@ impl Remote {
         drop(progress);
         fs::write(staging.path().join(provenance::FILE_NAME), &proof)?;
         let derived = match format {
-            Some(format) => derive_tables(staging.path(), &names, &proof, format)?,
+            Some(format) => derive::tables(staging.path(), &proof, format)?,
             None => Vec::new(),
         };
         names.push(provenance::FILE_NAME.to_owned());
@@ -225,38 +226,8 @@ impl Remote {
     }
 }
 
-/// From the files as they were verified; nothing is left behind when one of them holds no table.
-fn derive_tables(
-    folder: &Path,
-    names: &[String],
-    proof: &[u8],
-    format: tables::Format,
-) -> Result<Vec<String>, Failure> {
-    let proof: Provenance = serde_json::from_slice(proof).context("provenance")?;
-    let checkpoint = String::from_utf8_lossy(&proof.release.checkpoint.0).into_owned();
-    let origin = [
-        ("talanoa.release", proof.reference),
-        ("talanoa.journal_index", proof.release.index.to_string()),
-        ("talanoa.checkpoint", checkpoint),
-    ];
-    if names.iter().any(|name| name == provenance::DERIVED_FOLDER) {
-        let message = "a file of the release is called derived: leave out --format, and convert a copy";
-        return Err(anyhow::anyhow!(message).into());
-    }
-    fs::create_dir(folder.join(provenance::DERIVED_FOLDER))?;
-    let mut derived = Vec::new();
-    for name in names {
-        let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
-        let table = format!("{}/{stem}.{}", provenance::DERIVED_FOLDER, format.extension());
-        if derived.contains(&table) {
-            return Err(anyhow::anyhow!("two files of the release would both become {table}").into());
-        }
-        let written = tables::convert(&folder.join(name), &folder.join(&table), format, &origin)
-            .with_context(|| name.clone())?;
-        eprintln!("{table}: {} rows, derived from {name}", written.rows);
-        derived.push(table);
-    }
-    Ok(derived)
+fn name_of(path: &Path) -> String {
+    path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// Id on stdout where a script needs it, the sentence on stderr; otherwise the sentence on stdout.

@@ -127,6 +127,8 @@ impl Actor {
         let staging = node.store.shelf().staging(&format!("incoming-{dataset}"))?;
         staging.file(0)?.write_at(table.as_bytes(), 0)?;
         let publication = Publication {
+            structure: None,
+            mapping: None,
             dataset: dataset.parse()?,
             kind: ReleaseKind::Table,
             description: Description {

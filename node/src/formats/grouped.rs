@@ -59,6 +59,11 @@ impl Grouped {
         self.total
     }
 
+    /// One of each group.
+    pub fn faults(&self) -> impl Iterator<Item = Fault> + '_ {
+        self.groups.iter().map(|(fault, _)| fault.clone())
+    }
+
     pub fn lines(&self) -> Vec<Line> {
         let line = |(fault, count): &(Fault, u64)| Line {
             row: fault.row,

@@ -25,8 +25,12 @@ use std::{
     path::Path,
 };
 
-use crate::intake::Fault;
-use model::{Kind, Sink};
+use crate::{
+    intake::Fault,
+    mapping::{self, Mapping},
+};
+use grouped::Grouped;
+use model::{Kind, Message, Sink};
 use reading::Reading;
 use report::Report;
 use sniff::Family;
@@ -34,20 +38,33 @@ use stop::Stop;
 use structure::Catalogue;
 use tally::Tally;
 
+/// What says how a file is to be read, where the file does not.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Guide<'a> {
+    /// To check against.
+    pub structure: Option<&'a Catalogue>,
+    /// For a plain table.
+    pub mapping: Option<&'a Mapping>,
+}
+
 /// Looks at a file; with a structure message beside it, checks it against that.
-pub fn inspect(path: &Path, structure: Option<&Path>) -> Report {
-    inspect_streams(open(path), structure.map(open))
+pub fn inspect(path: &Path, structure: Option<&Path>, mapping: Option<&Mapping>) -> Report {
+    inspect_streams(open(path), structure.map(open), mapping)
 }
 
 /// The same of anything that can be read twice.
-pub fn inspect_streams<R: Read + Seek>(input: Result<R, Stop>, structure: Option<Result<R, Stop>>) -> Report {
-    let Some(structure) = structure else { return look(input, None) };
+pub fn inspect_streams<R: Read + Seek>(
+    input: Result<R, Stop>,
+    structure: Option<Result<R, Stop>>,
+    mapping: Option<&Mapping>,
+) -> Report {
+    let Some(structure) = structure else { return look(input, Guide { structure: None, mapping }) };
     let mut definitions = Catalogue::keeping_codes();
     let mut tally = Tally::new(None);
-    read_whole(structure, None, &mut definitions, &mut tally);
+    read_whole(structure, Guide::default(), &mut definitions, &mut tally);
     let is_structure = tally.message.as_ref().is_some_and(|m| m.kind == Kind::Structure);
     if is_structure && !tally.faults.has_errors() {
-        return look(input, Some(&definitions));
+        return look(input, Guide { structure: Some(&definitions), mapping });
     }
     if !is_structure {
         tally.fault(Fault::error("structure.unreadable", "what --structure names is no structure message"));
@@ -55,25 +72,40 @@ pub fn inspect_streams<R: Read + Seek>(input: Result<R, Stop>, structure: Option
     Report::of_structure(tally)
 }
 
-fn look<R: Read + Seek>(input: Result<R, Stop>, definitions: Option<&Catalogue>) -> Report {
-    let (mut found, mut tally) = (Catalogue::default(), Tally::new(definitions));
-    read_whole(input, definitions, &mut found, &mut tally);
+fn look<R: Read + Seek>(input: Result<R, Stop>, guide: Guide<'_>) -> Report {
+    let (mut found, mut tally) = (Catalogue::default(), Tally::new(guide.structure));
+    read_whole(input, guide, &mut found, &mut tally);
     Report::of(tally, &found)
 }
 
 fn read_whole<R: Read + Seek>(
     input: Result<R, Stop>,
-    definitions: Option<&Catalogue>,
+    guide: Guide<'_>,
     found: &mut Catalogue,
     sink: &mut dyn Sink,
 ) {
-    let read = input.and_then(|mut input| {
-        let mut reading = Reading { definitions, found, sink: &mut *sink };
-        read_message(&mut input, &mut reading)
-    });
+    let read = input.and_then(|mut input| read_message(&mut input, guide, found, &mut *sink));
     if let Err(stop) = read {
         stop.tell(sink);
     }
+}
+
+/// The definitions of a structure message, with all of their codes; or everything that is wrong with it.
+pub(crate) fn read_structure(
+    input: &mut (impl Read + Seek),
+) -> std::io::Result<(Catalogue, Message, Grouped)> {
+    let (mut definitions, mut tally) = (Catalogue::keeping_codes(), Tally::new(None));
+    match read_message(input, Guide::default(), &mut definitions, &mut tally) {
+        Err(Stop::Io(error)) => return Err(error),
+        Err(stop) => stop.tell(&mut tally),
+        Ok(()) => {}
+    }
+    let message = tally.message.take();
+    if !tally.faults.has_errors() && message.as_ref().is_none_or(|m| m.kind != Kind::Structure) {
+        tally.fault(Fault::error("structure.unreadable", "this is no structure message"));
+    }
+    let nothing = Message { format: String::new(), version: String::new(), kind: Kind::Error };
+    Ok((definitions, message.unwrap_or(nothing), tally.faults))
 }
 
 /// A file and nothing else: a pipe cannot be read twice, a device may never end. Asked before it is opened,
@@ -86,10 +118,12 @@ fn open(path: &Path) -> Result<File, Stop> {
 }
 
 /// Into a sink of the caller's. `Err`: the file could not be read; what is wrong with it goes to the sink.
-pub(crate) fn read_into(input: &mut (impl Read + Seek), sink: &mut dyn Sink) -> std::io::Result<()> {
-    let mut found = Catalogue::default();
-    let mut reading = Reading { definitions: None, found: &mut found, sink: &mut *sink };
-    match read_message(input, &mut reading) {
+pub(crate) fn read_into(
+    input: &mut (impl Read + Seek),
+    guide: Guide<'_>,
+    sink: &mut dyn Sink,
+) -> std::io::Result<()> {
+    match read_message(input, guide, &mut Catalogue::default(), &mut *sink) {
         Err(Stop::Io(error)) => Err(error),
         Err(stop) => {
             stop.tell(sink);
@@ -128,10 +162,23 @@ fn first(input: &mut (impl Read + Seek)) -> std::io::Result<Vec<u8>> {
     Ok(first)
 }
 
-/// What the file is decides who reads it; its name decides nothing.
-fn read_message(input: &mut (impl Read + Seek), reading: &mut Reading<'_>) -> Result<(), Stop> {
+/// What the file is decides who reads it; its name decides nothing. A mapping is for tables that are no SDMX.
+fn read_message(
+    input: &mut (impl Read + Seek),
+    guide: Guide<'_>,
+    found: &mut Catalogue,
+    sink: &mut dyn Sink,
+) -> Result<(), Stop> {
     let first = first(input)?;
-    match sniff::family(&first)? {
+    let family = sniff::family(&first);
+    if let Some(mapping) = guide.mapping
+        && !matches!(family, Ok(Family::Xml | Family::Json))
+        && !csv::begins_as_sdmx(&first)
+    {
+        return Ok(mapping::pour(input, mapping, sink)?);
+    }
+    let reading = &mut Reading { definitions: guide.structure, found, sink };
+    match family? {
         Family::Xml => xml::read(input, reading),
         Family::Json => json::read(input, reading),
         Family::Csv => csv::read(input, &first, reading),

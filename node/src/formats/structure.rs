@@ -5,8 +5,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::model::{OBS_VALUE, TIME_PERIOD};
-use crate::intake::Fault;
+use super::model::{OBS_VALUE, Observation, TIME_PERIOD};
+use crate::intake::{Fault, cell};
 
 /// Codes kept of one structure message; the largest codelists in use have some 100,000.
 const CODES_KEPT_MAX: usize = 1_000_000;
@@ -113,6 +113,42 @@ impl Catalogue {
         named.or_else(|| {
             let mut useful = self.dsds.iter().filter(|d| !d.dimensions.is_empty());
             useful.next().filter(|_| useful.next().is_none())
+        })
+    }
+
+    /// What of an observation is not as its definition says.
+    pub fn check(&self, dsd: &Dsd, observation: &Observation<'_>, tell: &mut dyn FnMut(Fault)) {
+        let Observation { row, key, attributes, .. } = *observation;
+        for dimension in dsd.dimensions.iter().filter(|d| key.get(d).is_none()) {
+            let message = format!("the dimension {dimension} is missing");
+            tell(Fault::error("dimension.missing", message).at(row));
+        }
+        let parts = key.iter().map(|(id, value)| (id, value, true));
+        for (id, value, in_key) in parts.chain(attributes.iter().map(|(id, value)| (id, value, false))) {
+            if let Some(fault) = self.doubt(dsd, id, value, in_key) {
+                tell(fault.at(row));
+            }
+        }
+    }
+
+    fn doubt(&self, dsd: &Dsd, id: &str, value: &str, in_key: bool) -> Option<Fault> {
+        let Some(component) = dsd.component(id) else {
+            let shown = cell::shown(id.as_bytes());
+            return Some(match in_key {
+                true => Fault::error("component.unknown", format!("{shown} is no dimension of {}", dsd.name)),
+                false => {
+                    Fault::warning("component.unknown", format!("{shown} is not defined in {}", dsd.name))
+                }
+            });
+        };
+        let codes = self.codes_of(component);
+        if value.is_empty() || codes.is_none_or(|codes| codes.contains(value)) {
+            return None;
+        }
+        let message = format!("{} is no code of {id}", cell::shown(value.as_bytes()));
+        Some(match component.role {
+            Role::Dimension => Fault::error("code.unknown", message),
+            _ => Fault::warning("code.unknown", message),
         })
     }
 

@@ -7,7 +7,7 @@ use talanoa_proto::limits;
 use super::{
     grouped::Grouped,
     model::{Action, DataSet, Message, Observation, Pairs, Sink, TIME_PERIOD},
-    structure::{Catalogue, Dsd, Role},
+    structure::{Catalogue, Dsd},
     value::{self, Sum, Value},
 };
 use crate::intake::{Fault, cell, period};
@@ -102,41 +102,6 @@ impl<'a> Tally<'a> {
             }
         }
     }
-
-    /// Against the definition, where one was given.
-    fn check_key(&mut self, row: u64, key: &Pairs, attributes: &Pairs) {
-        let (Some(definitions), Some(dsd)) = (self.definitions, self.dsd) else { return };
-        for dimension in dsd.dimensions.iter().filter(|d| key.get(d).is_none()) {
-            let message = format!("the dimension {dimension} is missing");
-            self.faults.push(Fault::error("dimension.missing", message).at(row));
-        }
-        let parts = key.iter().map(|(id, value)| (id, value, true));
-        for (id, value, in_key) in parts.chain(attributes.iter().map(|(id, value)| (id, value, false))) {
-            let fault = match dsd.component(id) {
-                None if in_key => {
-                    let message = format!("{} is no dimension of {}", cell::shown(id.as_bytes()), dsd.name);
-                    Fault::error("component.unknown", message)
-                }
-                None => {
-                    let message = format!("{} is not defined in {}", cell::shown(id.as_bytes()), dsd.name);
-                    Fault::warning("component.unknown", message)
-                }
-                Some(component) => {
-                    let codes = definitions.codes_of(component);
-                    if value.is_empty() || codes.is_none_or(|codes| codes.contains(value)) {
-                        continue;
-                    }
-                    let shown = cell::shown(value.as_bytes());
-                    let message = format!("{shown} is no code of {id}");
-                    match component.role {
-                        Role::Dimension => Fault::error("code.unknown", message),
-                        _ => Fault::warning("code.unknown", message),
-                    }
-                }
-            };
-            self.faults.push(fault.at(row));
-        }
-    }
 }
 
 impl Sink for Tally<'_> {
@@ -178,7 +143,9 @@ impl Sink for Tally<'_> {
         }
         self.observations += 1;
         self.learn_dimensions(observation.key);
-        self.check_key(observation.row, observation.key, observation.attributes);
+        if let (Some(definitions), Some(dsd)) = (self.definitions, self.dsd) {
+            definitions.check(dsd, observation, &mut |fault| self.faults.push(fault));
+        }
         if let Some(time) = observation.time.or_else(|| observation.key.get(TIME_PERIOD)) {
             self.note_time(observation.row, time);
         }

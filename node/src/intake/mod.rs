@@ -24,7 +24,12 @@ use std::{
 
 use talanoa_proto::release::is_plain_name;
 
-use crate::formats;
+use crate::formats::{self, Guide};
+
+/// By them a reader of a release knows which of the files says how the others are read.
+pub const MAPPING_MEDIA_TYPE: &str = "application/toml";
+/// What such a media type begins with.
+pub const STRUCTURE_MEDIA_TYPE: &str = "application/vnd.sdmx.structure+";
 
 pub use fault::{Fault, Faults, Refused, Severity};
 
@@ -32,6 +37,9 @@ pub use fault::{Fault, Faults, Refused, Severity};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
     Table,
+    /// Of the tables that are published with it.
+    Structure,
+    Mapping,
     Document,
 }
 
@@ -49,6 +57,13 @@ pub enum Format {
     SdmxJson1,
     SdmxJson2,
     Csv,
+    /// A plain table that a mapping file says how to read.
+    MappedCsv,
+    /// A structure message that comes with the tables.
+    SdmxMlStructure,
+    SdmxJsonStructure,
+    /// The mapping file of the tables.
+    Mapping,
     /// A document: never opened.
     Opaque,
 }
@@ -142,7 +157,7 @@ pub fn check(
     claim: Claim,
     strict: bool,
 ) -> Result<Checked, IntakeError> {
-    check_within(input, name, claim, strict, &Limits::default())
+    check_within(input, name, claim, strict, Guide::default(), &Limits::default())
 }
 
 pub fn check_within(
@@ -150,6 +165,7 @@ pub fn check_within(
     name: &str,
     claim: Claim,
     strict: bool,
+    guide: Guide<'_>,
     limits: &Limits,
 ) -> Result<Checked, IntakeError> {
     let mut faults = Faults::default();
@@ -158,9 +174,13 @@ pub fn check_within(
             document::check(input, &mut faults)?;
             (Format::Opaque, None)
         }
+        Claim::Structure => (structure(&mut input, &mut faults)?, None),
+        // Read before the tables were, or nothing was read at all.
+        Claim::Mapping => (Format::Mapping, None),
         Claim::Table => {
-            let (format, table) = match formats::is_special(&mut input)? {
-                true => sdmx::check(&mut input, limits, &mut faults)?,
+            let is_guided = guide.structure.is_some() || guide.mapping.is_some();
+            let (format, table) = match is_guided || formats::is_special(&mut input)? {
+                true => sdmx::check(&mut input, guide, limits, &mut faults)?,
                 false => csv::check(input, limits, &mut faults)?,
             };
             (format, Some(table))
@@ -173,6 +193,17 @@ pub fn check_within(
         return Err(Refused { faults }.into());
     }
     Ok(Checked { format, media_type: media_type(format, name), table, warnings: faults })
+}
+
+/// Its definitions were taken before the tables were read.
+fn structure(input: &mut (impl Read + Seek), faults: &mut Faults) -> io::Result<Format> {
+    let (_, message, found) = formats::read_structure(input)?;
+    found.faults().for_each(|fault| faults.push(fault));
+    Ok(if message.format.starts_with("SDMX-JSON") {
+        Format::SdmxJsonStructure
+    } else {
+        Format::SdmxMlStructure
+    })
 }
 
 fn media_type(format: Format, name: &str) -> &'static str {
@@ -188,7 +219,10 @@ fn media_type(format: Format, name: &str) -> &'static str {
         Format::SdmxMl3 => "application/vnd.sdmx.data+xml;version=3.0.0",
         Format::SdmxJson1 => "application/vnd.sdmx.data+json;version=1.0.0",
         Format::SdmxJson2 => "application/vnd.sdmx.data+json;version=2.0.0",
-        Format::Csv => "text/csv",
+        Format::SdmxMlStructure => "application/vnd.sdmx.structure+xml",
+        Format::SdmxJsonStructure => "application/vnd.sdmx.structure+json",
+        Format::Mapping => MAPPING_MEDIA_TYPE,
+        Format::Csv | Format::MappedCsv => "text/csv",
         Format::Opaque => document::media_type(name),
     }
 }

@@ -1,4 +1,4 @@
-//! SDMX messages on their way into a release: SDMX-ML, SDMX-JSON, and SDMX-CSV in all its shapes.
+//! Observations on their way into a release: SDMX-ML, SDMX-JSON, SDMX-CSV in all its shapes, mapped tables.
 //!
 //! The readers of [`crate::formats`] pour observations in; here they are counted and checked, and none is
 //! kept. A message that is no data, or that has no observation to show, is no table.
@@ -17,23 +17,27 @@ use super::{
     keys::Keys,
 };
 use crate::formats::{
-    self,
+    self, Guide,
     model::{Action, DataSet, Kind, Message, Observation, Pairs, Sink},
+    structure::{Catalogue, Dsd},
     value::{self, Value},
 };
 
 /// All structures of one file; a release has room for those of several files.
 const STRUCTURES_BYTES_MAX: usize = limits::TEXT_BYTES_MAX / 2;
+/// Dimensions named of a structure that was inferred.
+const INFERRED_MAX: usize = 64;
 /// Columns told of; a file with more components is told as one with so many.
 const COMPONENTS_MAX: usize = 10_000;
 
 pub fn check(
     input: &mut (impl Read + Seek),
+    guide: Guide<'_>,
     limits: &Limits,
     faults: &mut Faults,
 ) -> io::Result<(Format, Table)> {
-    let mut arrival = Arrival::new(limits, faults);
-    formats::read_into(input, &mut arrival)?;
+    let mut arrival = Arrival::new(guide.structure, limits, faults);
+    formats::read_into(input, guide, &mut arrival)?;
     Ok(arrival.tell())
 }
 
@@ -42,6 +46,11 @@ struct Arrival<'a> {
     rows: u64,
     observations: u64,
     deleted: u64,
+    definitions: Option<&'a Catalogue>,
+    /// Of the data set in hand.
+    dsd: Option<&'a Dsd>,
+    /// Of the first data set, where no definition and no name of one is there.
+    inferred: Vec<String>,
     data_set: Vec<u8>,
     components: BTreeSet<String>,
     areas: Areas,
@@ -53,12 +62,15 @@ struct Arrival<'a> {
 }
 
 impl<'a> Arrival<'a> {
-    fn new(limits: &Limits, faults: &'a mut Faults) -> Self {
+    fn new(definitions: Option<&'a Catalogue>, limits: &Limits, faults: &'a mut Faults) -> Self {
         Self {
             message: None,
             rows: 0,
             observations: 0,
             deleted: 0,
+            definitions,
+            dsd: None,
+            inferred: Vec::new(),
             data_set: Vec::new(),
             components: BTreeSet::new(),
             areas: Areas::default(),
@@ -80,11 +92,15 @@ impl<'a> Arrival<'a> {
             };
             self.faults.push(Fault::error("table.empty", message));
         }
+        let mut structure = self.structures.into_iter().collect::<Vec<_>>().join(", ");
+        if structure.is_empty() && !self.inferred.is_empty() {
+            structure = format!("inferred: {}", self.inferred.join(", "));
+        }
         let mut table = Table {
             rows: self.rows,
             columns: self.components.len() as u64,
             observations: self.observations,
-            structure: self.structures.into_iter().collect::<Vec<_>>().join(", "),
+            structure,
             ..Table::default()
         };
         self.areas.tell(&mut table);
@@ -132,6 +148,12 @@ impl Sink for Arrival<'_> {
     fn data_set(&mut self, data_set: &DataSet<'_>) {
         self.data_set.clear();
         self.data_set.extend_from_slice(data_set.structure.as_bytes());
+        self.dsd = self.definitions.and_then(|d| d.dsd_of(data_set.structure));
+        if self.definitions.is_some() && self.dsd.is_none() {
+            let shown = cell::shown(data_set.structure.as_bytes());
+            let message = format!("the structure given does not define {shown}: nothing was checked");
+            self.faults.push(Fault::error("structure.missing", message));
+        }
         let shown = cell::shown(data_set.structure.as_bytes());
         let name = format!("{} {}", data_set.kind, shown.trim_matches('"')).trim().to_owned();
         if data_set.structure.is_empty() || self.structures.contains(&name) {
@@ -156,6 +178,13 @@ impl Sink for Arrival<'_> {
             return;
         }
         self.rows += 1;
+        if let (Some(definitions), Some(dsd)) = (self.definitions, self.dsd) {
+            definitions.check(dsd, observation, &mut |fault| self.faults.push(fault));
+        }
+        if self.inferred.is_empty() {
+            let ids = key.iter().map(|(id, _)| cell::shown(id.as_bytes()).trim_matches('"').to_owned());
+            self.inferred = ids.take(INFERRED_MAX).collect();
+        }
         self.name_components(key);
         self.name_components(attributes);
         self.note_text(row, key);
@@ -188,6 +217,7 @@ fn format_of(message: &Message) -> Format {
     let is =
         |name: &str, version: &str| message.format.starts_with(name) && message.version.starts_with(version);
     match message.format.as_str() {
+        "CSV with a mapping" => Format::MappedCsv,
         "SDMX-CSV" if message.version == "1.0" => Format::SdmxCsv1,
         "SDMX-CSV" => Format::SdmxCsv2,
         "SDMX-ML GenericData" if message.version == "2.1" => Format::SdmxMlGeneric,

@@ -121,6 +121,18 @@ pub(super) struct Attribute {
 }
 
 impl Mapping {
+    /// In the order of the key; the period last.
+    pub fn dimension_ids(&self) -> Vec<String> {
+        let mut ids: Vec<String> = self.dimensions.iter().map(|d| d.id.clone()).collect();
+        for (id, _) in self.measures.iter().flat_map(|m| &m.dimensions) {
+            if !ids.contains(id) {
+                ids.push(id.clone());
+            }
+        }
+        ids.extend(self.period.as_ref().map(|_| crate::formats::model::TIME_PERIOD.to_owned()));
+        ids
+    }
+
     pub fn parse(text: &str) -> Result<Self, MappingError> {
         if text.len() > MAPPING_BYTES_MAX {
             return Err(MappingError::whole(format!("longer than {MAPPING_BYTES_MAX} bytes")));

@@ -9,6 +9,7 @@ mod columns;
 mod decimal;
 mod encoding;
 mod file;
+mod pour;
 pub mod propose;
 mod read;
 mod rules;
@@ -18,6 +19,7 @@ mod walk;
 
 pub use encoding::Encoding;
 pub use file::{Mapping, MappingError};
+pub use pour::pour;
 pub use read::{read, read_within};
 
 use crate::intake::Faults;

@@ -1,22 +1,15 @@
 //! CSV for people, and SDMX-CSV 2.0 for tools.
 
-use std::{
-    fs::File,
-    io::{BufWriter, Read, Seek},
-};
+use std::{fs::File, io::BufWriter};
 
 use super::{
     TableError, Written, finish,
-    rows::{self, Cell, Taker},
+    rows::{Cell, Source, Taker},
     shape::{Column, Role, Shape},
 };
 use crate::intake::cell;
 
-pub fn write(
-    shape: &Shape,
-    source: &mut (impl Read + Seek),
-    out: BufWriter<File>,
-) -> Result<Written, TableError> {
+pub fn write(shape: &Shape, source: &mut Source<'_>, out: BufWriter<File>) -> Result<Written, TableError> {
     let columns = shape.columns.iter().map(|c| c.id.as_str());
     pour(shape, source, out, columns.collect(), |_, _| Vec::new(), true)
 }
@@ -25,7 +18,7 @@ pub fn write(
 /// services name.
 pub fn write_sdmx(
     shape: &Shape,
-    source: &mut (impl Read + Seek),
+    source: &mut Source<'_>,
     out: BufWriter<File>,
 ) -> Result<Written, TableError> {
     let components = shape.columns.iter().filter(|c| c.role != Role::Structure).map(|c| c.id.as_str());
@@ -40,7 +33,7 @@ pub fn write_sdmx(
 
 fn pour(
     shape: &Shape,
-    source: &mut (impl Read + Seek),
+    source: &mut Source<'_>,
     out: BufWriter<File>,
     header: Vec<&str>,
     first: impl Fn(&Shape, &[String]) -> Vec<String>,
@@ -56,7 +49,7 @@ fn pour(
         rows: 0,
         texts: vec![String::new(); shape.columns.len()],
     };
-    rows::read(source, &mut lines)?;
+    source.read(&mut lines)?;
     let rows = lines.rows;
     finish(writer.into_inner().map_err(|e| e.into_error())?)?;
     Ok(Written { rows })

@@ -2,23 +2,19 @@
 
 use std::{
     fs::File,
-    io::{BufWriter, Read, Seek, Write},
+    io::{BufWriter, Write},
 };
 
 use super::{
     TableError, Written, finish,
-    rows::{self, Cell, Taker},
+    rows::{Cell, Source, Taker},
     shape::{Kind, Shape},
 };
 
-pub fn write(
-    shape: &Shape,
-    source: &mut (impl Read + Seek),
-    out: BufWriter<File>,
-) -> Result<Written, TableError> {
+pub fn write(shape: &Shape, source: &mut Source<'_>, out: BufWriter<File>) -> Result<Written, TableError> {
     let mut objects = Objects { shape, out, rows: 0 };
     objects.out.write_all(b"[")?;
-    rows::read(source, &mut objects)?;
+    source.read(&mut objects)?;
     objects.out.write_all(b"\n]\n")?;
     finish(objects.out)?;
     Ok(Written { rows: objects.rows })

@@ -16,11 +16,15 @@ mod shape;
 
 use std::{
     fs::File,
-    io::{self, BufReader, BufWriter, Write},
+    io::{self, BufWriter, Write},
     path::Path,
 };
 
-use crate::intake::{Faults, Severity};
+use crate::{
+    formats::Guide,
+    intake::{Faults, Severity},
+};
+use rows::Source;
 use shape::Shape;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -65,25 +69,27 @@ pub struct Written {
 ///
 /// # Errors
 /// [`TableError::NoTable`] when the file holds no table, or not of the kind that `format` needs.
-pub fn convert(from: &Path, to: &Path, format: Format, origin: Origin<'_>) -> Result<Written, TableError> {
-    let shape = Shape::of(&mut open(from)?)?;
+pub fn convert(
+    from: &Path,
+    to: &Path,
+    format: Format,
+    guide: Guide<'_>,
+    origin: Origin<'_>,
+) -> Result<Written, TableError> {
+    let mut source = Source::open(from, guide)?;
+    let shape = Shape::of(&mut source)?;
     if format == Format::SdmxCsv && !shape.is_sdmx() {
         return Err(TableError::NoTable(
             "a plain table has no dimensions to be written as SDMX-CSV: --format csv, json or parquet".into(),
         ));
     }
     let out = BufWriter::new(File::create(to)?);
-    let mut source = open(from)?;
     match format {
         Format::Csv => csv::write(&shape, &mut source, out),
         Format::SdmxCsv => csv::write_sdmx(&shape, &mut source, out),
         Format::Json => json::write(&shape, &mut source, out),
         Format::Parquet => parquet::write(&shape, &mut source, out, origin),
     }
-}
-
-fn open(path: &Path) -> io::Result<BufReader<File>> {
-    Ok(BufReader::with_capacity(256 * 1024, File::open(path)?))
 }
 
 /// What stopped a reading is the first error that it met.

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     fs::File,
-    io::{self, BufWriter, Read, Seek},
+    io::{self, BufWriter},
     sync::Arc,
 };
 
@@ -20,7 +20,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use super::{
     Origin, TableError, Written, finish,
-    rows::{self, Cell, Taker},
+    rows::{Cell, Source, Taker},
     shape::{Column, Kind, Shape},
 };
 
@@ -30,7 +30,7 @@ const ROW_GROUP_ROWS: usize = 131_072;
 
 pub fn write(
     shape: &Shape,
-    source: &mut (impl Read + Seek),
+    source: &mut Source<'_>,
     out: BufWriter<File>,
     origin: Origin<'_>,
 ) -> Result<Written, TableError> {
@@ -49,7 +49,7 @@ pub fn write(
     let writer = ArrowWriter::try_new(out, Arc::clone(&schema), Some(properties)).map_err(other)?;
     let builders = shape.columns.iter().map(Builder::of).collect();
     let mut batches = Batches { shape, schema, writer, builders, pending: 0, rows: 0 };
-    rows::read(source, &mut batches)?;
+    source.read(&mut batches)?;
     batches.hand_on()?;
     let rows = batches.rows;
     finish(batches.writer.into_inner().map_err(other)?)?;

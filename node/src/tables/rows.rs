@@ -1,15 +1,21 @@
 //! Rows of any file that a release of kind table can hold, one by one.
 
-use std::io::{Read, Seek};
+use std::{
+    fs::File,
+    io::{self, BufReader, Read, Seek},
+    path::Path,
+};
 
 use super::{TableError, shape::Role, sound};
 use crate::{
     formats::{
-        self,
+        self, Guide,
         model::{Action, DataSet, Message, OBS_VALUE, Observation, Pairs, Sink, TIME_PERIOD},
     },
     intake::{Fault, Faults, Limits, cell, records::Records},
 };
+
+const BUFFER_BYTES: usize = 256 * 1024;
 
 /// One filled cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,23 +40,41 @@ pub trait Taker {
     fn row(&mut self, cells: &[Cell<'_>]) -> Result<(), TableError>;
 }
 
-pub fn read(source: &mut (impl Read + Seek), taker: &mut dyn Taker) -> Result<(), TableError> {
-    let mut faults = Faults::default();
-    let is_sdmx = formats::is_sdmx(source)?.unwrap_or_else(|fault| {
-        faults.push(fault);
-        true
-    });
-    sound(&faults)?;
-    if !is_sdmx {
-        plain(source, taker, &mut faults)?;
-        return sound(&faults);
+/// A file that can be read again and again, and what says how.
+pub struct Source<'a> {
+    file: BufReader<File>,
+    guide: Guide<'a>,
+}
+
+impl<'a> Source<'a> {
+    pub fn open(path: &Path, guide: Guide<'a>) -> io::Result<Self> {
+        Ok(Self { file: BufReader::with_capacity(BUFFER_BYTES, File::open(path)?), guide })
     }
-    let mut pour =
-        Pour { taker, faults: &mut faults, kind: String::new(), structure: String::new(), stopped: None };
-    formats::read_into(source, &mut pour)?;
-    match pour.stopped.take() {
-        Some(error) => Err(error),
-        None => sound(&faults),
+
+    /// From the beginning to the end.
+    pub fn read(&mut self, taker: &mut dyn Taker) -> Result<(), TableError> {
+        let Self { file, guide } = self;
+        file.rewind()?;
+        let mut faults = Faults::default();
+        let is_sdmx = formats::is_sdmx(file)?.unwrap_or_else(|fault| {
+            // In a declared encoding the first bytes say little.
+            if guide.mapping.is_none() {
+                faults.push(fault);
+            }
+            false
+        });
+        sound(&faults)?;
+        if !is_sdmx && guide.mapping.is_none() {
+            plain(file, taker, &mut faults)?;
+            return sound(&faults);
+        }
+        let (kind, structure) = (String::new(), String::new());
+        let mut pour = Pour { taker, faults: &mut faults, kind, structure, stopped: None };
+        formats::read_into(file, *guide, &mut pour)?;
+        match pour.stopped.take() {
+            Some(error) => Err(error),
+            None => sound(&faults),
+        }
     }
 }
 

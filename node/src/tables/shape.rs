@@ -1,11 +1,9 @@
 //! The first reading: which columns there are, in which order, and what each can be typed as.
 
-use std::io::{Read, Seek};
-
 use super::{
     TableError,
     places::Places,
-    rows::{self, Cell, Taker},
+    rows::{Cell, Source, Taker},
 };
 use crate::intake::cell;
 
@@ -48,9 +46,9 @@ pub struct Shape {
 }
 
 impl Shape {
-    pub fn of(source: &mut (impl Read + Seek)) -> Result<Self, TableError> {
+    pub fn of(source: &mut Source<'_>) -> Result<Self, TableError> {
         let mut found = Found::default();
-        rows::read(source, &mut found)?;
+        source.read(&mut found)?;
         Ok(found.shape())
     }
 

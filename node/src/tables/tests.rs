@@ -27,7 +27,7 @@ impl Scene {
     fn convert(&self, from: &Path, format: Format) -> Result<(PathBuf, u64), TableError> {
         let to = self.0.path().join(format!("out.{}", format.extension()));
         let origin = [("talanoa.release", "FJ/A@1".to_owned())];
-        convert(from, &to, format, &origin).map(|written| (to, written.rows))
+        convert(from, &to, format, Guide::default(), &origin).map(|written| (to, written.rows))
     }
 
     fn text(&self, from: &Path, format: Format) -> String {
@@ -73,7 +73,7 @@ fn sdmx_csv_is_read_back_as_the_same_table() {
     for text in [SDMX_CSV, semicolons] {
         let file = scene.write("a.csv", text);
         let (back, rows) = scene.convert(&file, Format::SdmxCsv).unwrap();
-        let [before, after] = [&file, &back].map(|f| formats::inspect(f, None));
+        let [before, after] = [&file, &back].map(|f| formats::inspect(f, None, None));
         assert!(after.is_whole(), "{:?}", after.faults);
         assert_eq!(after.observations, rows);
         assert_eq!(

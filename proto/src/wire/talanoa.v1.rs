@@ -1911,6 +1911,12 @@ pub struct PublishRequest {
     /// a class below that of the release before is meant
     #[prost(bool, tag = "11")]
     pub lower: bool,
+    /// of the files sent, the structure message of the tables; empty: none
+    #[prost(string, tag = "12")]
+    pub structure: ::prost::alloc::string::String,
+    /// of the files sent, the mapping file of the tables; empty: none
+    #[prost(string, tag = "13")]
+    pub mapping: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Published {

@@ -24,8 +24,8 @@ fn look_with(bytes: impl AsRef<[u8]>, definitions: Option<&Catalogue>) -> Report
 }
 
 fn pour(bytes: &[u8], definitions: Option<&Catalogue>, found: &mut Catalogue, sink: &mut dyn Sink) {
-    let mut reading = Reading { definitions, found, sink: &mut *sink };
-    if let Err(stop) = read_message(&mut Cursor::new(bytes), &mut reading) {
+    let guide = Guide { structure: definitions, mapping: None };
+    if let Err(stop) = read_message(&mut Cursor::new(bytes), guide, found, &mut *sink) {
         stop.tell(sink);
     }
 }
@@ -109,7 +109,7 @@ fn the_report_has_the_fields_that_scripts_rely_on() {
 #[test]
 fn what_is_no_file_is_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let code = |path: &Path| inspect(path, None).faults.first().map(|f| f.code);
+    let code = |path: &Path| inspect(path, None, None).faults.first().map(|f| f.code);
     assert_eq!(code(dir.path()), Some("file.kind"));
     assert_eq!(code(&dir.path().join("absent")), Some("file.io"));
     let empty = dir.path().join("empty");
@@ -117,7 +117,7 @@ fn what_is_no_file_is_refused() {
     assert_eq!(code(&empty), Some("file.empty"));
     let data = dir.path().join("data.csv");
     std::fs::write(&data, "DATAFLOW,FREQ,OBS_VALUE\nA:B(1.0),A,1\n").unwrap();
-    let report = inspect(&data, Some(&data));
+    let report = inspect(&data, Some(&data), None);
     assert_eq!((report.is_whole(), faults(&report)), (false, vec![("structure.unreadable", 0)]));
 }
 

@@ -18,7 +18,7 @@ fn file(bytes: impl AsRef<[u8]>) -> io::Cursor<Vec<u8>> {
 }
 
 fn table_within(text: impl AsRef<[u8]>, limits: &Limits) -> Result<Checked, Faults> {
-    match check_within(file(text), "x.csv", Claim::Table, false, limits) {
+    match check_within(file(text), "x.csv", Claim::Table, false, Guide::default(), limits) {
         Ok(checked) => Ok(checked),
         Err(IntakeError::Refused(refused)) => Err(refused.faults),
         Err(IntakeError::Io(error)) => panic!("{error}"),

@@ -1,0 +1,55 @@
+//! A mapped table as one more format: its observations in the model that all readers share.
+
+use std::io::{self, Read};
+
+use super::{Mapping, read};
+use crate::{
+    formats::model::{Action, DataSet, Kind, Message, Observation, Pairs, Sink, TIME_PERIOD},
+    intake::{Fault, Faults, IntakeError},
+};
+
+/// `Err`: the file could not be read; what is wrong with it goes to the sink.
+pub fn pour(input: impl Read, mapping: &Mapping, sink: &mut dyn Sink) -> io::Result<()> {
+    sink.message(Message { format: "CSV with a mapping".into(), version: String::new(), kind: Kind::Data });
+    sink.data_set(&DataSet {
+        kind: "",
+        structure: "",
+        dsd: None,
+        dimensions: &mapping.dimension_ids(),
+        is_presumed: false,
+        action: Action::Information,
+    });
+    let (mut key, mut attributes) = (Pairs::default(), Pairs::default());
+    let mut beyond: Option<Fault> = None;
+    let read = read(input, mapping, &mut |mapped| {
+        key.clear();
+        attributes.clear();
+        let time = mapped.period.map(|period| (TIME_PERIOD, period));
+        let filled = mapped.dimensions.iter().copied().chain(time);
+        let placed = filled.map(|(id, code)| key.push(id, code)).chain(
+            mapped.attributes.iter().filter(|(_, t)| !t.is_empty()).map(|(id, t)| attributes.push(id, t)),
+        );
+        match placed.collect::<Result<(), Fault>>() {
+            Ok(()) => sink.observation(&Observation {
+                row: mapped.row,
+                action: Action::Information,
+                key: &key,
+                time: mapped.period,
+                value: mapped.value,
+                attributes: &attributes,
+            }),
+            Err(fault) => drop(beyond.get_or_insert_with(|| fault.at(mapped.row))),
+        }
+    });
+    match read {
+        Ok(summary) => tell(summary.faults, sink),
+        Err(IntakeError::Refused(refused)) => tell(refused.faults, sink),
+        Err(IntakeError::Io(error)) => return Err(error),
+    }
+    beyond.into_iter().for_each(|fault| sink.fault(fault));
+    Ok(())
+}
+
+fn tell(faults: Faults, sink: &mut dyn Sink) {
+    faults.kept().iter().for_each(|fault| sink.fault(fault.clone()));
+}
