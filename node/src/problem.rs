@@ -115,6 +115,9 @@ impl From<IntakeError> for Problem {
     fn from(error: IntakeError) -> Self {
         match error {
             IntakeError::Refused(refused) => Self::new(Code::IntakeRefused, refused.to_string()),
+            IntakeError::Io(error) if error.kind() == std::io::ErrorKind::StorageFull => {
+                StoreError::Full.into()
+            }
             IntakeError::Io(error) => Self::internal(error),
         }
     }

@@ -233,7 +233,10 @@ fn read(
     guide: Guide<'_>,
 ) -> Result<Read, Problem> {
     let file = std::fs::File::open(staging.path(n)).map_err(Problem::internal)?;
-    let checked = intake::check_within(file, name, claim, strict, guide, &intake::Limits::default())?;
+    // On the node's own disk: what the machine keeps for temporary files may be its memory.
+    let spill_dir = staging.path(n).parent().map(std::path::Path::to_owned);
+    let limits = intake::Limits { spill_dir, ..intake::Limits::default() };
+    let checked = intake::check_within(file, name, claim, strict, guide, &limits)?;
     staging.file(n)?.sync()?;
     let cut = chunks::cut(&staging.path(n), &staging.pages(n)?).map_err(|e| match e.kind() {
         std::io::ErrorKind::StorageFull => StoreError::Full.into(),

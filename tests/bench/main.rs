@@ -1,6 +1,6 @@
 //! `cargo bench -p talanoa-tests`: what the foundation costs, each line against something in the same run.
 //!
-//! `TALANOA_BENCH=publish,transfer,grant,catch-up,journal,followers` chooses; `TALANOA_BENCH_ENTRIES` is the
+//! `TALANOA_BENCH=publish,transfer,grant,catch-up,journal,followers,tables` chooses; `TALANOA_BENCH_ENTRIES` is the
 //! largest journal. A ratio of 1 is the cost of the reference; 2 is twice its time.
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on says so by ending")]
 #![allow(clippy::disallowed_types, reason = "what is measured here is time")]
@@ -9,6 +9,7 @@ mod feed;
 mod followers;
 mod journal;
 mod publish;
+mod tables;
 mod transfer;
 
 /// One line of the table.
@@ -53,6 +54,7 @@ fn main() {
     run("catch-up", &mut || runtime.block_on(feed::catch_up_rows()));
     run("journal", &mut || runtime.block_on(journal::rows()));
     run("followers", &mut || runtime.block_on(followers::rows()));
+    run("tables", &mut tables::rows);
 }
 
 /// What it ran on, for whoever compares.

@@ -26,6 +26,7 @@ use std::{
 };
 
 use crate::{
+    containers::{self, ContainerError, Wrapping},
     intake::Fault,
     mapping::{self, Mapping},
 };
@@ -114,7 +115,27 @@ fn open(path: &Path) -> Result<File, Stop> {
     if !std::fs::metadata(path)?.is_file() {
         return Err(Fault::error("file.kind", "this is no file").into());
     }
-    Ok(File::open(path)?)
+    let mut opened = match containers::open(path, &containers::Limits::default()) {
+        // What it is is said by whoever looks at its first bytes.
+        Err(ContainerError::Unsupported(_)) => return Ok(File::open(path)?),
+        opened => opened.map_err(contained)?,
+    };
+    if opened.wrapping() == Wrapping::Plain {
+        return Ok(File::open(path)?);
+    }
+    // Without a name, so that nothing remains of it: some formats are read twice.
+    let mut plain = tempfile::tempfile()?;
+    let copied = std::io::copy(&mut opened, &mut plain);
+    copied.map_err(|error| contained(error.downcast().unwrap_or_else(ContainerError::Io)))?;
+    plain.rewind()?;
+    Ok(plain)
+}
+
+fn contained(error: ContainerError) -> Stop {
+    match error {
+        ContainerError::Io(error) => error.into(),
+        other => Fault::error("file.container", other.to_string()).into(),
+    }
 }
 
 /// Into a sink of the caller's. `Err`: the file could not be read; what is wrong with it goes to the sink.

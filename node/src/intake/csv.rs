@@ -54,7 +54,7 @@ pub fn check(input: impl Read, limits: &Limits, faults: &mut Faults) -> io::Resu
     if table.rows == 0 && !records.was_cut() {
         faults.push(Fault::error("table.empty", "there is a header and no row below it"));
     }
-    Ok((rows.tell(&mut table), table))
+    Ok((rows.tell(&mut table, faults)?, table))
 }
 
 /// The formats that are made of rows.
@@ -79,19 +79,19 @@ impl Rows {
         }
     }
 
-    fn tell(self, table: &mut Table) -> Format {
+    fn tell(self, table: &mut Table, faults: &mut Faults) -> io::Result<Format> {
         match self {
             Rows::Plain(plain) => {
                 plain.tell(table);
-                Format::Csv
+                Ok(Format::Csv)
             }
             Rows::Sdmx(sdmx) => {
                 let version = sdmx.version();
-                sdmx.tell(table);
-                match version {
+                sdmx.tell(table, faults)?;
+                Ok(match version {
                     Version::V1 => Format::SdmxCsv1,
                     Version::V2 => Format::SdmxCsv2,
-                }
+                })
             }
         }
     }

@@ -13,13 +13,14 @@ pub(crate) mod keys;
 pub(crate) mod period;
 mod plain_csv;
 pub(crate) mod records;
+mod runs;
 mod sdmx;
 mod sdmx_csv;
 pub(crate) mod text;
 
 use std::{
     io::{self, Read, Seek},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use talanoa_proto::release::is_plain_name;
@@ -99,13 +100,15 @@ pub struct Limits {
     pub columns_max: u64,
     /// A longer record is no row that anybody wrote.
     pub record_bytes_max: u64,
-    /// Keys remembered for finding duplicates: 25 to 75 bytes of memory each, as the map grows.
+    /// Keys remembered in memory for finding duplicates: 25 to 75 bytes each, as the map grows. 0: none are looked for.
     pub keys_max: usize,
+    /// Where the keys beyond them go. `None`: they are not looked at, and the file is told so.
+    pub spill_dir: Option<PathBuf>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { columns_max: 10_000, record_bytes_max: 1 << 20, keys_max: 20_000_000 }
+        Self { columns_max: 10_000, record_bytes_max: 1 << 20, keys_max: 1_800_000, spill_dir: None }
     }
 }
 

@@ -38,7 +38,7 @@ pub fn check(
 ) -> io::Result<(Format, Table)> {
     let mut arrival = Arrival::new(guide.structure, limits, faults);
     formats::read_into(input, guide, &mut arrival)?;
-    Ok(arrival.tell())
+    arrival.tell()
 }
 
 struct Arrival<'a> {
@@ -75,14 +75,14 @@ impl<'a> Arrival<'a> {
             components: BTreeSet::new(),
             areas: Areas::default(),
             periods: Periods::default(),
-            keys: Keys::new(limits.keys_max),
+            keys: Keys::new(limits),
             structures: BTreeSet::new(),
             structures_bytes: 0,
             faults,
         }
     }
 
-    fn tell(self) -> (Format, Table) {
+    fn tell(self) -> io::Result<(Format, Table)> {
         let format = self.message.as_ref().map_or(Format::Opaque, format_of);
         let is_data = self.message.as_ref().is_some_and(|m| m.kind == Kind::Data);
         if is_data && self.rows == 0 && !self.faults.has_errors() {
@@ -105,7 +105,8 @@ impl<'a> Arrival<'a> {
         };
         self.areas.tell(&mut table);
         self.periods.tell(&mut table);
-        (format, table)
+        self.keys.end(self.faults)?;
+        Ok((format, table))
     }
 
     fn name_components(&mut self, pairs: &Pairs) {

@@ -5,7 +5,7 @@
 //! Without a structure the dimensions are what stands before `OBS_VALUE`, and `TIME_PERIOD`. Rows that
 //! delete are not observations and are never shown as data.
 
-use std::{borrow::Cow, collections::BTreeSet};
+use std::{borrow::Cow, collections::BTreeSet, io};
 
 use csv::ByteRecord;
 use talanoa_proto::limits;
@@ -113,7 +113,7 @@ impl SdmxCsv {
             observations: 0,
             areas: Areas::default(),
             periods: Periods::default(),
-            keys: Keys::new(limits.keys_max),
+            keys: Keys::new(limits),
             structures: BTreeSet::new(),
             structures_bytes: 0,
             last_structure: [Vec::new(), Vec::new()],
@@ -155,11 +155,12 @@ impl SdmxCsv {
         self.note_key(line, cells, faults);
     }
 
-    pub fn tell(self, table: &mut Table) {
+    pub fn tell(self, table: &mut Table, faults: &mut Faults) -> io::Result<()> {
         table.observations = self.observations;
         table.structure = self.structures.into_iter().collect::<Vec<_>>().join(", ");
         self.areas.tell(table);
         self.periods.tell(table);
+        self.keys.end(faults)
     }
 
     fn note_structure(&mut self, line: u64, cells: &ByteRecord, faults: &mut Faults) {

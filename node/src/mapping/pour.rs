@@ -2,10 +2,10 @@
 
 use std::io::{self, Read};
 
-use super::{Mapping, read};
+use super::{MappedObservation, Mapping, read_within};
 use crate::{
     formats::model::{Action, DataSet, Kind, Message, Observation, Pairs, Sink, TIME_PERIOD},
-    intake::{Fault, Faults, IntakeError},
+    intake::{Fault, Faults, IntakeError, Limits},
 };
 
 /// `Err`: the file could not be read; what is wrong with it goes to the sink.
@@ -21,7 +21,9 @@ pub fn pour(input: impl Read, mapping: &Mapping, sink: &mut dyn Sink) -> io::Res
     });
     let (mut key, mut attributes) = (Pairs::default(), Pairs::default());
     let mut beyond: Option<Fault> = None;
-    let read = read(input, mapping, &mut |mapped| {
+    // Whoever is poured to looks for duplicates, where somebody does.
+    let limits = Limits { keys_max: 0, ..Limits::default() };
+    let mut hand_on = |mapped: &MappedObservation<'_>| {
         key.clear();
         attributes.clear();
         let time = mapped.period.map(|period| (TIME_PERIOD, period));
@@ -40,8 +42,8 @@ pub fn pour(input: impl Read, mapping: &Mapping, sink: &mut dyn Sink) -> io::Res
             }),
             Err(fault) => drop(beyond.get_or_insert_with(|| fault.at(mapped.row))),
         }
-    });
-    match read {
+    };
+    match read_within(input, mapping, &mut hand_on, &limits) {
         Ok(summary) => tell(summary.faults, sink),
         Err(IntakeError::Refused(refused)) => tell(refused.faults, sink),
         Err(IntakeError::Io(error)) => return Err(error),

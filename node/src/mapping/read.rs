@@ -44,7 +44,7 @@ pub fn read_within(
     while let Some((line, cells)) = next(&mut records, &mut walk.summary.faults)? {
         walk.row(line, cells, sink);
     }
-    Ok(walk.end(records.was_cut()))
+    Ok(walk.end(records.was_cut())?)
 }
 
 /// The next record; where the text cannot be decoded the file ends with a fault.

@@ -1,5 +1,7 @@
 //! The walk through a table: each row becomes observations, and every fault is noted with its row.
 
+use std::io;
+
 use csv::ByteRecord;
 
 use super::{
@@ -38,7 +40,7 @@ impl<'m> Walk<'m> {
             columns,
             summary: Summary { faults, ..Summary::default() },
             periods: Periods::default(),
-            keys: Keys::new(limits.keys_max),
+            keys: Keys::new(limits),
             strangers: Strangers::default(),
             sum: Sum::default(),
         }
@@ -180,7 +182,8 @@ impl<'m> Walk<'m> {
         }
     }
 
-    pub fn end(mut self, was_cut: bool) -> Summary {
+    pub fn end(mut self, was_cut: bool) -> io::Result<Summary> {
+        self.keys.end(&mut self.summary.faults)?;
         if self.summary.data_rows == 0 && !was_cut && !self.summary.faults.has_errors() {
             let fault = Fault::error("table.empty", "there is a header and no row below it");
             self.summary.faults.push(fault);
@@ -188,7 +191,7 @@ impl<'m> Walk<'m> {
         let mut table = Table::default();
         self.periods.tell(&mut table);
         let Table { period_first, period_last, .. } = table;
-        Summary { period_first, period_last, sum: self.sum.total(), ..self.summary }
+        Ok(Summary { period_first, period_last, sum: self.sum.total(), ..self.summary })
     }
 }
 

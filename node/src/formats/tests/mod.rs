@@ -121,6 +121,33 @@ fn what_is_no_file_is_refused() {
     assert_eq!((report.is_whole(), faults(&report)), (false, vec![("structure.unreadable", 0)]));
 }
 
+#[test]
+fn one_wrapping_is_taken_off_and_no_more() {
+    use std::io::Write;
+    let dir = tempfile::tempdir().unwrap();
+    let text = b"DATAFLOW,FREQ,OBS_VALUE\nA:B(1.0),A,1\n";
+    let packed = |bytes: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    let look = |name: &str, bytes: &[u8]| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        inspect(&path, None, None)
+    };
+    assert_eq!((look("a.gz", &packed(text)).observations, look("b", text).observations), (1, 1));
+    for (bytes, word) in [
+        (packed(&packed(text)), "archive inside an archive"),
+        (packed(&vec![b' '; 64 << 20]), "bomb"),
+        (packed(text)[..30].to_vec(), ""),
+    ] {
+        let report = look("c.gz", &bytes);
+        let [fault] = report.faults.as_slice() else { panic!("{:?}", report.faults) };
+        assert!(!report.is_whole() && fault.message.contains(word), "{fault:?}");
+    }
+}
+
 /// The same three observations in every format are the same three observations.
 #[test]
 fn formats_agree() {

@@ -55,3 +55,61 @@ proptest! {
         }
     }
 }
+
+/// A generator that repeats itself: what fails once fails again.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % bound.max(1) as u64) as usize
+    }
+}
+
+fn mutate(bytes: &mut Vec<u8>, dice: &mut Dice) {
+    for _ in 0..=dice.below(6) {
+        let at = dice.below(bytes.len());
+        let end = (at + dice.below(40)).min(bytes.len());
+        match dice.below(5) {
+            0 => drop(bytes.drain(at..end)),
+            1 => bytes.insert(at, TELLING[dice.below(TELLING.len())]),
+            2 => bytes[at..end].fill(TELLING[dice.below(TELLING.len())]),
+            3 => {
+                let (again, to) = (bytes[at..end].to_vec(), dice.below(bytes.len()));
+                drop(bytes.splice(to..to, again));
+            }
+            _ => bytes.truncate(at.max(1)),
+        }
+    }
+}
+
+/// Real files, altered: whatever becomes of them is read as a whole or has a fault, by inspection and intake.
+#[test]
+fn altered_files_of_the_corpus_are_read_or_refused() {
+    let Ok(corpus) = std::env::var("TALANOA_CORPUS") else {
+        println!("skipped: TALANOA_CORPUS is not set");
+        return;
+    };
+    let oracle: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(Path::new(&corpus).join("oracle.json")).unwrap()).unwrap();
+    let (mut dice, mut read, mut refused) = (Dice(0x7a1a_0a11_5eed_0001), 0, 0);
+    for name in oracle["sdmx"].as_object().unwrap().keys() {
+        let file = std::fs::read(Path::new(&corpus).join(name)).unwrap();
+        // Large files differ from small ones by their length.
+        let file = &file[..file.len().min(60_000)];
+        for _ in 0..30 {
+            let mut bytes = file.to_vec();
+            mutate(&mut bytes, &mut dice);
+            let report = look_at(&bytes);
+            assert!(report.is_whole() || !report.faults.is_empty(), "{name}");
+            *(if report.is_whole() { &mut read } else { &mut refused }) += 1;
+            let taken = crate::intake::check(Cursor::new(&bytes), "x", crate::intake::Claim::Table, false);
+            let is_table = taken.is_ok_and(|checked| checked.table().is_some_and(|t| t.rows > 0));
+            assert!(!is_table || report.is_whole() || report.kind().is_none(), "{name}: {:?}", report.faults);
+        }
+    }
+    println!("altered files of the corpus: {read} read as a whole, {refused} with a fault");
+    assert!(read > 100 && refused > 100);
+}

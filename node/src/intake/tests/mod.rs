@@ -6,7 +6,7 @@ mod corpus;
 mod sdmx;
 mod sdmx_csv;
 
-const SMALL: Limits = Limits { columns_max: 4, record_bytes_max: 64, keys_max: 2 };
+const SMALL: Limits = Limits { columns_max: 4, record_bytes_max: 64, keys_max: 2, spill_dir: None };
 
 fn table(text: impl AsRef<[u8]>) -> Result<Checked, Faults> {
     table_within(text, &Limits::default())
