@@ -70,6 +70,10 @@ pub struct Description {
     pub languages: Vec<String>,
     pub licence: String,
     pub contact: String,
+    /// Recommendations that it answers, as their makers number them; sorted.
+    pub serves: Vec<String>,
+    /// For example `draft` or `final`; may be empty.
+    pub status: String,
 }
 
 /// A warning found at publication, kept with the data for ever.
@@ -279,6 +283,7 @@ impl TryFrom<wire::Description> for Description {
             ("themes", &wire.themes, limits::THEMES_MAX),
             ("areas", &wire.areas, limits::AREAS_MAX),
             ("languages", &wire.languages, limits::TEXTS_MAX),
+            ("serves", &wire.serves, limits::THEMES_MAX),
         ] {
             object::sorted_set(field, words, max)?;
             words.iter().try_for_each(|w| object::name(field, w))?;
@@ -288,6 +293,7 @@ impl TryFrom<wire::Description> for Description {
             ("period_last", &wire.period_last),
             ("licence", &wire.licence),
             ("contact", &wire.contact),
+            ("status", &wire.status),
         ] {
             object::text(field, word, limits::NAME_BYTES_MAX)?;
         }
@@ -301,6 +307,8 @@ impl TryFrom<wire::Description> for Description {
             languages: wire.languages,
             licence: wire.licence,
             contact: wire.contact,
+            serves: wire.serves,
+            status: wire.status,
         })
     }
 }
@@ -320,6 +328,8 @@ impl From<&Description> for wire::Description {
             languages: d.languages.clone(),
             licence: d.licence.clone(),
             contact: d.contact.clone(),
+            serves: d.serves.clone(),
+            status: d.status.clone(),
         }
     }
 }

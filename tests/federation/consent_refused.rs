@@ -33,6 +33,8 @@ use crate::feed_work::{charter, found, grant, release};
 struct Scene {
     homes: Vec<Home>,
     apps: Vec<App>,
+    /// To the first member, from each: a member may have only so many connections.
+    sessions: Vec<Session>,
     root: tempfile::TempDir,
 }
 
@@ -46,12 +48,17 @@ impl Scene {
             found(root.path(), "VU", MemberKind::Country, c),
         ];
         let charter = charter(&homes);
-        let mut apps = Vec::new();
+        let (mut apps, mut sessions) = (Vec::new(), Vec::new());
         for home in &homes {
             home.adopt(&charter).await.unwrap();
             apps.push(App::start(home, Arc::new(SystemClock::new())).await.unwrap());
         }
-        Self { homes, apps, root }
+        let fj = PublicKey(apps[0].node.key.verifying_key().to_bytes());
+        for app in &apps[1..] {
+            let address = apps[0].listen.to_string();
+            sessions.push(Session::dial(&address, &app.node.key, &[fj]).await.unwrap());
+        }
+        Self { homes, apps, sessions, root }
     }
 
     fn node(&self, n: usize) -> &Arc<Node> {
@@ -93,6 +100,7 @@ impl Scene {
     }
 
     async fn end(self) {
+        drop(self.sessions);
         for app in self.apps {
             app.stop().await;
         }
@@ -351,10 +359,7 @@ async fn journaled<T: Object>(node: &Node, receipt: &T) -> wire::DeliverRequest 
 }
 
 async fn deliver(scene: &Scene, from: usize, request: wire::DeliverRequest) -> Result<(), (Code, String)> {
-    let fj = PublicKey(scene.node(0).key.verifying_key().to_bytes());
-    let address = scene.apps[0].listen.to_string();
-    let mut session = Session::dial(&address, &scene.node(from).key, &[fj]).await.unwrap();
-    match session.deliver(request).await {
+    match scene.sessions[from - 1].clone().deliver(request).await {
         Ok(()) => Ok(()),
         Err(PeerError::Refused { code, message }) => Err((code, message)),
         Err(other) => panic!("{other}"),

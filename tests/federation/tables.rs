@@ -68,8 +68,12 @@ fn sdmx_files_are_published_as_they_are_and_come_back_in_four_forms() {
     judge(&folders);
     let doc = root.path().join("d.pdf");
     fs::write(&doc, "%PDF-1.7").unwrap();
-    let words = ["publish", doc.to_str().unwrap(), "--dataset", "D", "--title", "T", "--kind", "document"];
-    fj.talanoa(&words).ok();
+    let words = ["publish", doc.to_str().unwrap(), "--dataset", "D", "--title", "fr=T", "--kind", "practice"];
+    let more = ["--serves", "CRC/C/FJI/CO/5-6, 12", "--status", "draft", "--contact", "statistics office"];
+    fj.talanoa(&[&words[..], &more].concat()).ok();
+    let rows = fj.list("releases");
+    let row = rows.iter().find(|r| r["ref"] == "FJ/D@1").unwrap();
+    assert_eq!((&row["serves"], &row["status"]), (&"CRC/C/FJI/CO/5-6, 12".into(), &"draft".into()));
     let out = root.path().join("D");
     fj.talanoa(&["get", "FJ/D@1", "--out", out.to_str().unwrap(), "--format", "csv"])
         .refused(1, "no table that can be read");

@@ -137,6 +137,13 @@ impl Operator for OperatorService {
                 themes,
                 licence: request.licence,
                 contact: request.contact,
+                serves: request
+                    .serves
+                    .into_iter()
+                    .collect::<std::collections::BTreeSet<_>>()
+                    .into_iter()
+                    .collect(),
+                status: request.status,
                 ..Description::default()
             },
             class: sensitivity(request.sensitivity)?,

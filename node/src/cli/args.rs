@@ -345,6 +345,12 @@ pub struct Publish {
     /// Whom to ask about it
     #[arg(long, default_value = "")]
     pub contact: String,
+    /// A recommendation that it answers, for example "CRC/C/FJI/CO/5-6 para. 12"; may be repeated
+    #[arg(long, value_name = "TEXT")]
+    pub serves: Vec<String>,
+    /// For example draft or final
+    #[arg(long, default_value = "")]
+    pub status: String,
     /// Who may be given it at all [default: as the release before, or official]
     #[arg(long, value_enum)]
     pub class: Option<Class>,

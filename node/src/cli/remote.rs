@@ -106,6 +106,8 @@ impl Remote {
             dry_run: typed.dry_run,
             descriptions: typed.description.iter().map(text).collect(),
             contact: typed.contact,
+            serves: typed.serves,
+            status: typed.status,
             sensitivity: typed.class.map_or(wire::Sensitivity::Unspecified, class).into(),
             lower: typed.lower_class,
             structure: typed.structure.as_deref().map(name_of).unwrap_or_default(),

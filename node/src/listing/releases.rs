@@ -63,6 +63,8 @@ fn row(member: &str, release: &Release) -> Value {
         "observations": release.distributions.iter().map(|d| d.observations).sum::<u64>(),
         "period": period(release),
         "published": rfc3339(release.published_at),
+        "serves": release.description.serves.join("; "),
+        "status": release.description.status,
     })
 }
 

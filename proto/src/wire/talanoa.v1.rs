@@ -271,6 +271,12 @@ pub struct Description {
     pub licence: ::prost::alloc::string::String,
     #[prost(string, tag = "9")]
     pub contact: ::prost::alloc::string::String,
+    /// recommendations that it answers, sorted, unique
+    #[prost(string, repeated, tag = "10")]
+    pub serves: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// for example draft, final
+    #[prost(string, tag = "11")]
+    pub status: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Distribution {
@@ -1917,6 +1923,10 @@ pub struct PublishRequest {
     /// of the files sent, the mapping file of the tables; empty: none
     #[prost(string, tag = "13")]
     pub mapping: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "14")]
+    pub serves: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, tag = "15")]
+    pub status: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Published {
