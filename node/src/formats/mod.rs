@@ -154,18 +154,8 @@ pub(crate) fn read_into(
     }
 }
 
-/// Whether it is for this room: XML, JSON, and SDMX-CSV whose cells are cut or filled in other ways than the
-/// intake's own reader knows. The input is left at its beginning.
-pub(crate) fn is_special(input: &mut (impl Read + Seek)) -> std::io::Result<bool> {
-    let first = first(input)?;
-    Ok(match sniff::family(&first) {
-        Ok(Family::Xml | Family::Json) => true,
-        Ok(Family::Csv) => csv::is_special(&first),
-        Err(_) => false,
-    })
-}
-
-/// Whether it is SDMX at all; or why it is nothing that could be a table.
+/// Whether it is for this room: XML, JSON, SDMX-CSV; or why it is nothing that could be a table. The input is
+/// left at its beginning.
 pub(crate) fn is_sdmx(input: &mut (impl Read + Seek)) -> std::io::Result<Result<bool, Fault>> {
     let first = first(input)?;
     Ok(match sniff::family(&first) {

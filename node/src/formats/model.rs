@@ -84,6 +84,8 @@ pub struct DataSet<'a> {
     /// The file does not tell dimensions from attributes, and no definition was given: the key is presumed
     /// from the order in which the standard writes components.
     pub is_presumed: bool,
+    /// There is a place for the primary measure. Without one each observation counts all the same.
+    pub has_measure: bool,
     pub action: Action,
 }
 

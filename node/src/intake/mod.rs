@@ -15,7 +15,6 @@ mod plain_csv;
 pub(crate) mod records;
 mod runs;
 mod sdmx;
-mod sdmx_csv;
 pub(crate) mod text;
 
 use std::{
@@ -182,7 +181,7 @@ pub fn check_within(
         Claim::Mapping => (Format::Mapping, None),
         Claim::Table => {
             let is_guided = guide.structure.is_some() || guide.mapping.is_some();
-            let (format, table) = match is_guided || formats::is_special(&mut input)? {
+            let (format, table) = match is_guided || formats::is_sdmx(&mut input)?.unwrap_or_default() {
                 true => sdmx::check(&mut input, guide, limits, &mut faults)?,
                 false => csv::check(input, limits, &mut faults)?,
             };

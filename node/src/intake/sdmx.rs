@@ -18,7 +18,7 @@ use super::{
 };
 use crate::formats::{
     self, Guide,
-    model::{Action, DataSet, Kind, Message, Observation, Pairs, Sink},
+    model::{Action, DataSet, Kind, Message, Observation, Pairs, Sink, TIME_PERIOD},
     structure::{Catalogue, Dsd},
     value::{self, Value},
 };
@@ -52,6 +52,9 @@ struct Arrival<'a> {
     /// Of the first data set, where no definition and no name of one is there.
     inferred: Vec<String>,
     data_set: Vec<u8>,
+    /// Not where a header leaves open which columns are dimensions.
+    has_key: bool,
+    has_measure: bool,
     components: BTreeSet<String>,
     areas: Areas,
     periods: Periods,
@@ -72,6 +75,8 @@ impl<'a> Arrival<'a> {
             dsd: None,
             inferred: Vec::new(),
             data_set: Vec::new(),
+            has_key: true,
+            has_measure: true,
             components: BTreeSet::new(),
             areas: Areas::default(),
             periods: Periods::default(),
@@ -118,7 +123,12 @@ impl<'a> Arrival<'a> {
     }
 
     fn note_text(&mut self, row: u64, pairs: &Pairs) {
-        for (_, text) in pairs.iter().filter(|(_, text)| cell::is_formula(text.as_bytes())) {
+        pairs.iter().for_each(|(_, text)| self.note_formula(row, text));
+    }
+
+    /// Published as it is, and named.
+    fn note_formula(&mut self, row: u64, text: &str) {
+        if cell::is_formula(text.as_bytes()) {
             let message = format!("{} would run in a spreadsheet", cell::shown(text.as_bytes()));
             self.faults.push(Fault::warning("cell.formula", message).at(row));
         }
@@ -148,7 +158,11 @@ impl Sink for Arrival<'_> {
 
     fn data_set(&mut self, data_set: &DataSet<'_>) {
         self.data_set.clear();
+        self.data_set.extend_from_slice(data_set.kind.as_bytes());
         self.data_set.extend_from_slice(data_set.structure.as_bytes());
+        let is_open = |ids: &[String]| data_set.is_presumed && ids == [TIME_PERIOD];
+        self.has_key = !is_open(data_set.dimensions);
+        self.has_measure = data_set.has_measure;
         self.dsd = self.definitions.and_then(|d| d.dsd_of(data_set.structure));
         if self.definitions.is_some() && self.dsd.is_none() {
             let shown = cell::shown(data_set.structure.as_bytes());
@@ -199,10 +213,14 @@ impl Sink for Arrival<'_> {
             let message = format!("{} is no SDMX time period", cell::shown(time.as_bytes()));
             self.faults.push(Fault::warning("period.illegal", message).at(row));
         }
+        self.observations += u64::from(!self.has_measure || observation.value.is_some());
         if let Some(value) = observation.value {
+            self.note_formula(row, value);
             self.components.insert(formats::model::OBS_VALUE.to_owned());
-            self.observations += 1;
             self.note_value(row, value);
+        }
+        if !self.has_key {
+            return;
         }
         let Self { data_set, keys, faults, .. } = self;
         let parts = key.iter().flat_map(|(id, value)| [id.as_bytes(), value.as_bytes()]);

@@ -17,6 +17,7 @@ pub fn pour(input: impl Read, mapping: &Mapping, sink: &mut dyn Sink) -> io::Res
         dsd: None,
         dimensions: &mapping.dimension_ids(),
         is_presumed: false,
+        has_measure: true,
         action: Action::Information,
     });
     let (mut key, mut attributes) = (Pairs::default(), Pairs::default());

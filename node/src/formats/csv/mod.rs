@@ -20,23 +20,11 @@ use rows::Rows;
 
 /// Whether the first cell is one that SDMX-CSV begins with.
 pub fn begins_as_sdmx(first: &[u8]) -> bool {
-    after_term(first).is_some()
-}
-
-/// SDMX-CSV that is cut by another character than the comma, has several values in a cell, or names beside ids.
-pub fn is_special(first: &[u8]) -> bool {
-    let Some(rest) = after_term(first) else { return false };
-    let line = rest.split(|b| matches!(b, b'\r' | b'\n')).next().unwrap_or_default();
-    let has = |word: &[u8]| line.windows(word.len()).any(|w| w == word);
-    header::delimiter(first) != b',' || rest.starts_with(b"[") || has(b"[]") || has(b"STRUCTURE_NAME")
-}
-
-fn after_term(first: &[u8]) -> Option<&[u8]> {
     let text = first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first);
     let text = text.strip_prefix(b"\"").unwrap_or(text);
     let terms = [b"STRUCTURE".as_slice(), b"DATAFLOW", b"MDSTRUCTURE"];
-    let rest = terms.into_iter().find_map(|t| text.strip_prefix(t))?;
-    matches!(rest.first(), Some(b',' | b';' | b'\t' | b'|' | b'[' | b':' | b'"')).then_some(rest)
+    let rest = terms.into_iter().find_map(|t| text.strip_prefix(t)).and_then(|rest| rest.first());
+    matches!(rest, Some(b',' | b';' | b'\t' | b'|' | b'[' | b':' | b'"'))
 }
 
 /// `first` is the beginning of the file: it says which character cuts the columns.

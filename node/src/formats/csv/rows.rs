@@ -176,6 +176,7 @@ impl<'r, 'a> Rows<'r, 'a> {
             dsd: self.dsd,
             dimensions: &dimensions,
             is_presumed: self.dsd.is_none(),
+            has_measure: self.roles.contains(&Some(Role::Measure)),
             action: Action::Information,
         });
     }

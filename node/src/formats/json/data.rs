@@ -113,6 +113,7 @@ impl Top<'_, '_> {
         let dsd = self.reading.dsd_of(&layout.structure);
         let data_set = DataSet {
             kind: "",
+            has_measure: true,
             structure: &layout.structure,
             dsd,
             dimensions: &dimensions,

@@ -105,7 +105,15 @@ fn data_set<R: Read>(
     };
     let is_presumed = layout == Layout::Specific && dsd.is_none();
     let (kind, structure) = (structure.kind, structure.artefact.as_str());
-    reading.sink.data_set(&DataSet { kind, structure, dsd, dimensions: &[], is_presumed, action });
+    reading.sink.data_set(&DataSet {
+        kind,
+        structure,
+        dsd,
+        dimensions: &[],
+        is_presumed,
+        has_measure: true,
+        action,
+    });
     let mut body = Body {
         dsd,
         action,
