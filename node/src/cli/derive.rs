@@ -49,7 +49,11 @@ pub fn tables(folder: &Path, proof: &[u8], format: Format) -> Result<Vec<String>
         let (from, to): (PathBuf, PathBuf) = (folder.join(&file.name), folder.join(&table));
         let written =
             tables::convert(&from, &to, format, guide, &origin).with_context(|| file.name.clone())?;
-        eprintln!("{table}: {} rows, derived from {}", written.rows, file.name);
+        let repeated = match written.repeated {
+            0 => String::new(),
+            n => format!(", {n} with the key of an earlier one"),
+        };
+        eprintln!("{table}: {} rows{repeated}, derived from {}", written.rows, file.name);
         derived.push(table);
     }
     if derived.is_empty() {

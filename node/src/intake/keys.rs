@@ -9,11 +9,37 @@ use std::{
     io,
 };
 
-use super::{
-    Limits,
-    fault::{Fault, Faults},
-    runs::Runs,
-};
+use super::{Limits, fault::Fault, runs::Runs};
+
+/// What is found, at its row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    Repeated {
+        first: u64,
+        line: u64,
+    },
+    /// No room is left: from here on nothing is found.
+    Unchecked {
+        line: u64,
+        keys_max: usize,
+    },
+}
+
+impl Found {
+    pub fn fault(self) -> Fault {
+        match self {
+            Self::Repeated { first, line } => {
+                let message = format!("the same key as row {first}; both are kept");
+                Fault::warning("key.duplicate", message).at(line)
+            }
+            Self::Unchecked { line, keys_max } => {
+                let message =
+                    format!("more than {keys_max} keys: duplicates were looked for above this row only");
+                Fault::warning("key.unchecked", message).at(line)
+            }
+        }
+    }
+}
 
 pub struct Keys {
     first_seen: HashMap<[u8; 16], u64>,
@@ -39,23 +65,23 @@ impl Keys {
         }
     }
 
-    pub fn add<'a>(&mut self, line: u64, parts: impl Iterator<Item = &'a [u8]>, faults: &mut Faults) {
+    pub fn add<'a>(&mut self, line: u64, parts: impl Iterator<Item = &'a [u8]>, tell: &mut dyn FnMut(Found)) {
         if self.is_off {
             return;
         }
         match self.first_seen.entry(digest(parts, &mut self.joined)) {
             Entry::Occupied(first) => {
-                faults.push(duplicate(line, *first.get()));
+                tell(Found::Repeated { first: *first.get(), line });
                 return;
             }
             Entry::Vacant(free) => free.insert(line),
         };
         if self.first_seen.len() > self.keys_max {
-            self.make_room(line, faults);
+            self.make_room(line, tell);
         }
     }
 
-    fn make_room(&mut self, line: u64, faults: &mut Faults) {
+    fn make_room(&mut self, line: u64, tell: &mut dyn FnMut(Found)) {
         if let Some(runs) = &mut self.runs {
             let written = runs.write(self.first_seen.drain());
             self.is_off = written.is_err();
@@ -64,24 +90,18 @@ impl Keys {
         }
         self.is_off = true;
         self.first_seen = HashMap::new();
-        let message =
-            format!("more than {} keys: duplicates were looked for above this row only", self.keys_max);
-        faults.push(Fault::warning("key.unchecked", message).at(line));
+        tell(Found::Unchecked { line, keys_max: self.keys_max });
     }
 
     /// Tells of keys that are the same in different runs. `Err`: the disk failed.
-    pub fn end(mut self, faults: &mut Faults) -> io::Result<()> {
+    pub fn end(mut self, tell: &mut dyn FnMut(Found)) -> io::Result<()> {
         if let Some(error) = self.failed {
             return Err(error);
         }
         let Some(mut runs) = self.runs.filter(|runs| !runs.is_empty()) else { return Ok(()) };
         runs.write(self.first_seen.drain())?;
-        runs.merge(|first, line| faults.push(duplicate(line, first)))
+        runs.merge(|first, line| tell(Found::Repeated { first, line }))
     }
-}
-
-fn duplicate(line: u64, first: u64) -> Fault {
-    Fault::warning("key.duplicate", format!("the same key as row {first}; both are kept")).at(line)
 }
 
 fn digest<'a>(parts: impl Iterator<Item = &'a [u8]>, joined: &mut Vec<u8>) -> [u8; 16] {
@@ -98,14 +118,16 @@ fn digest<'a>(parts: impl Iterator<Item = &'a [u8]>, joined: &mut Vec<u8>) -> [u
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::fault::Faults, *};
 
     fn found(limits: &Limits, keys: &[&[&str]]) -> Vec<(u64, String)> {
         let (mut seen, mut faults) = (Keys::new(limits), Faults::default());
         for (line, parts) in keys.iter().enumerate() {
-            seen.add(line as u64, parts.iter().map(|p| p.as_bytes()), &mut faults);
+            seen.add(line as u64, parts.iter().map(|p| p.as_bytes()), &mut |found| {
+                faults.push(found.fault())
+            });
         }
-        seen.end(&mut faults).unwrap();
+        seen.end(&mut |found| faults.push(found.fault())).unwrap();
         let mut found: Vec<_> =
             faults.kept().iter().map(|f| (f.row.unwrap(), format!("{} {}", f.code, f.message))).collect();
         found.sort();

@@ -110,7 +110,7 @@ impl<'a> Arrival<'a> {
         };
         self.areas.tell(&mut table);
         self.periods.tell(&mut table);
-        self.keys.end(self.faults)?;
+        self.keys.end(&mut |found| self.faults.push(found.fault()))?;
         Ok((format, table))
     }
 
@@ -224,7 +224,8 @@ impl Sink for Arrival<'_> {
         }
         let Self { data_set, keys, faults, .. } = self;
         let parts = key.iter().flat_map(|(id, value)| [id.as_bytes(), value.as_bytes()]);
-        keys.add(row, std::iter::once(data_set.as_slice()).chain(parts), faults);
+        let parts = std::iter::once(data_set.as_slice()).chain(parts);
+        keys.add(row, parts, &mut |found| faults.push(found.fault()));
     }
 
     fn fault(&mut self, fault: Fault) {

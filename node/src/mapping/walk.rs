@@ -152,7 +152,8 @@ impl<'m> Walk<'m> {
                 self.sum.add(value);
                 let key = dimensions.iter().map(|(_, value)| value.as_bytes());
                 let key = key.chain(period.iter().map(|p| p.as_bytes()));
-                self.keys.add(row.line, key, &mut self.summary.faults);
+                let faults = &mut self.summary.faults;
+                self.keys.add(row.line, key, &mut |found| faults.push(found.fault()));
                 if let Some(period) = period {
                     self.periods.add(period);
                 }
@@ -183,7 +184,8 @@ impl<'m> Walk<'m> {
     }
 
     pub fn end(mut self, was_cut: bool) -> io::Result<Summary> {
-        self.keys.end(&mut self.summary.faults)?;
+        let faults = &mut self.summary.faults;
+        self.keys.end(&mut |found| faults.push(found.fault()))?;
         if self.summary.data_rows == 0 && !was_cut && !self.summary.faults.has_errors() {
             let fault = Fault::error("table.empty", "there is a header and no row below it");
             self.summary.faults.push(fault);

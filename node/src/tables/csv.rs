@@ -21,7 +21,8 @@ pub fn write_sdmx(
     source: &mut Source<'_>,
     out: BufWriter<File>,
 ) -> Result<Written, TableError> {
-    let components = shape.columns.iter().filter(|c| c.role != Role::Structure).map(|c| c.id.as_str());
+    let is_component = |c: &&Column| !matches!(c.role, Role::Structure | Role::Mark);
+    let components = shape.columns.iter().filter(is_component).map(|c| c.id.as_str());
     let header = ["STRUCTURE", "STRUCTURE_ID", "ACTION"].into_iter().chain(components).collect();
     let first = |shape: &Shape, texts: &[String]| {
         let text = |id| shape.place(Role::Structure, id).map(|n| texts[n].clone()).unwrap_or_default();
@@ -49,10 +50,10 @@ fn pour(
         rows: 0,
         texts: vec![String::new(); shape.columns.len()],
     };
-    source.read(&mut lines)?;
+    source.read(&mut shape.marked(&mut lines))?;
     let rows = lines.rows;
     finish(writer.into_inner().map_err(|e| e.into_error())?)?;
-    Ok(Written { rows })
+    Ok(Written { rows, repeated: shape.repeated() })
 }
 
 struct Lines<'a, F> {
@@ -74,7 +75,7 @@ impl<F: Fn(&Shape, &[String]) -> Vec<String>> Taker for Lines<'_, F> {
             }
         }
         let first = (self.first)(self.shape, &self.texts);
-        let is_first = |c: &Column| c.role == Role::Structure && !first.is_empty();
+        let is_first = |c: &Column| matches!(c.role, Role::Structure | Role::Mark) && !first.is_empty();
         let rest = self.shape.columns.iter().zip(&self.texts).filter(|(c, _)| !is_first(c)).map(|(_, t)| t);
         let cells = first.iter().chain(rest).map(|text| shown(text, self.for_people));
         self.writer.write_record(cells).map_err(io)

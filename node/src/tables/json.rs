@@ -14,10 +14,10 @@ use super::{
 pub fn write(shape: &Shape, source: &mut Source<'_>, out: BufWriter<File>) -> Result<Written, TableError> {
     let mut objects = Objects { shape, out, rows: 0 };
     objects.out.write_all(b"[")?;
-    source.read(&mut objects)?;
+    source.read(&mut shape.marked(&mut objects))?;
     objects.out.write_all(b"\n]\n")?;
     finish(objects.out)?;
-    Ok(Written { rows: objects.rows })
+    Ok(Written { rows: objects.rows, repeated: shape.repeated() })
 }
 
 struct Objects<'a> {
@@ -44,6 +44,7 @@ impl Taker for Objects<'_> {
             self.out.write_all(b":")?;
             match value {
                 None => self.out.write_all(b"null")?,
+                Some(mark) if column.kind == Kind::Boolean => self.out.write_all(mark.as_bytes())?,
                 Some(number) if column.kind != Kind::Text && is_json_number(number) => {
                     self.out.write_all(number.as_bytes())?;
                 }

@@ -63,6 +63,8 @@ pub enum TableError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Written {
     pub rows: u64,
+    /// Of these, with the key of an earlier one: kept, and marked except in SDMX-CSV.
+    pub repeated: u64,
 }
 
 /// Reads `from` and writes it to `to` in another format.
@@ -77,7 +79,8 @@ pub fn convert(
     origin: Origin<'_>,
 ) -> Result<Written, TableError> {
     let mut source = Source::open(from, guide)?;
-    let shape = Shape::of(&mut source)?;
+    let dir = to.parent().unwrap_or(Path::new("."));
+    let shape = Shape::of(&mut source, dir)?;
     if format == Format::SdmxCsv && !shape.is_sdmx() {
         return Err(TableError::NoTable(
             "a plain table has no dimensions to be written as SDMX-CSV: --format csv, json or parquet".into(),

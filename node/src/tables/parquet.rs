@@ -14,7 +14,7 @@ use ::parquet::{
 };
 use arrow_array::{
     ArrayRef, RecordBatch,
-    builder::{Float64Builder, Int64Builder, StringBuilder},
+    builder::{BooleanBuilder, Float64Builder, Int64Builder, StringBuilder},
 };
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
@@ -49,11 +49,11 @@ pub fn write(
     let writer = ArrowWriter::try_new(out, Arc::clone(&schema), Some(properties)).map_err(other)?;
     let builders = shape.columns.iter().map(Builder::of).collect();
     let mut batches = Batches { shape, schema, writer, builders, pending: 0, rows: 0 };
-    source.read(&mut batches)?;
+    source.read(&mut shape.marked(&mut batches))?;
     batches.hand_on()?;
     let rows = batches.rows;
     finish(batches.writer.into_inner().map_err(other)?)?;
-    Ok(Written { rows })
+    Ok(Written { rows, repeated: shape.repeated() })
 }
 
 fn field(column: &Column) -> Field {
@@ -61,6 +61,7 @@ fn field(column: &Column) -> Field {
         Kind::Integer => DataType::Int64,
         Kind::Double => DataType::Float64,
         Kind::Text => DataType::Utf8,
+        Kind::Boolean => DataType::Boolean,
     };
     Field::new(&column.id, kind, true)
 }
@@ -69,6 +70,7 @@ enum Builder {
     Integer(Int64Builder),
     Double(Float64Builder),
     Text(StringBuilder),
+    Boolean(BooleanBuilder),
 }
 
 impl Builder {
@@ -77,6 +79,7 @@ impl Builder {
             Kind::Integer => Self::Integer(Int64Builder::new()),
             Kind::Double => Self::Double(Float64Builder::new()),
             Kind::Text => Self::Text(StringBuilder::new()),
+            Kind::Boolean => Self::Boolean(BooleanBuilder::new()),
         }
     }
 
@@ -85,6 +88,7 @@ impl Builder {
             Self::Integer(builder) => builder.append_option(value.and_then(|v| v.parse().ok())),
             Self::Double(builder) => builder.append_option(value.and_then(|v| v.parse().ok())),
             Self::Text(builder) => builder.append_option(value),
+            Self::Boolean(builder) => builder.append_option(value.map(|v| v == "true")),
         }
     }
 
@@ -93,6 +97,7 @@ impl Builder {
             Self::Integer(builder) => Arc::new(builder.finish()),
             Self::Double(builder) => Arc::new(builder.finish()),
             Self::Text(builder) => Arc::new(builder.finish()),
+            Self::Boolean(builder) => Arc::new(builder.finish()),
         }
     }
 }

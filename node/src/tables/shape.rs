@@ -5,8 +5,17 @@ use super::{
     places::Places,
     rows::{Cell, Source, Taker},
 };
-use crate::intake::cell;
+use std::path::Path;
 
+use crate::intake::{
+    Limits, cell,
+    keys::{self, Keys},
+};
+
+/// The column that marks them.
+const MARK: &str = "REPEATED_KEY";
+/// Rows that are marked; a file with more says the same again and again.
+const REPEATED_MAX: usize = 4_000_000;
 /// As many columns as any reader takes.
 const COLUMNS_MAX: usize = 10_000;
 /// A double holds every decimal of so many digits.
@@ -22,6 +31,8 @@ pub enum Role {
     Attribute,
     /// A column of a plain table.
     Plain,
+    /// Ours: whether the row has the key of an earlier one.
+    Mark,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +41,7 @@ pub enum Kind {
     /// Every value is a decimal that a double holds exactly as written.
     Double,
     Text,
+    Boolean,
 }
 
 #[derive(Clone, Debug)]
@@ -43,13 +55,27 @@ pub struct Column {
 pub struct Shape {
     pub columns: Vec<Column>,
     places: Places,
+    /// Rows with the key of an earlier one, in order; the first is 1.
+    repeated: Vec<u64>,
 }
 
 impl Shape {
-    pub fn of(source: &mut Source<'_>) -> Result<Self, TableError> {
-        let mut found = Found::default();
+    /// `dir` has room for the keys that do not fit into memory.
+    pub fn of(source: &mut Source<'_>, dir: &Path) -> Result<Self, TableError> {
+        let limits = Limits { spill_dir: Some(dir.to_owned()), ..Limits::default() };
+        let (places, guesses, repeated) = (Places::default(), Vec::new(), Vec::new());
+        let mut found = Found { places, guesses, rows: 0, keys: Keys::new(&limits), repeated };
         source.read(&mut found)?;
-        Ok(found.shape())
+        found.shape()
+    }
+
+    pub fn repeated(&self) -> u64 {
+        self.repeated.len() as u64
+    }
+
+    /// Shown to `inner` with their mark, where any row has one.
+    pub fn marked<'a>(&'a self, inner: &'a mut dyn Taker) -> Marked<'a> {
+        Marked { shape: self, inner, row: 0 }
     }
 
     pub fn is_sdmx(&self) -> bool {
@@ -68,14 +94,60 @@ struct Guess {
     is_double: bool,
 }
 
-#[derive(Default)]
 struct Found {
     places: Places,
     guesses: Vec<Guess>,
+    rows: u64,
+    keys: Keys,
+    repeated: Vec<u64>,
+}
+
+impl Found {
+    /// A plain table has no key.
+    fn note_key(&mut self, cells: &[Cell<'_>]) -> Result<(), TableError> {
+        self.rows += 1;
+        let is_key = |c: &&Cell<'_>| matches!(c.role, Role::Structure | Role::Dimension | Role::Time);
+        if !cells.iter().any(|c| matches!(c.role, Role::Dimension)) {
+            return Ok(());
+        }
+        let parts = cells.iter().filter(is_key).flat_map(|c| [c.id.as_bytes(), c.text.as_bytes()]);
+        let repeated = &mut self.repeated;
+        self.keys.add(self.rows, parts, &mut |found| note(repeated, found));
+        if self.repeated.len() > REPEATED_MAX {
+            return Err(TableError::NoTable(format!("more than {REPEATED_MAX} rows repeat a key")));
+        }
+        Ok(())
+    }
+}
+
+fn note(repeated: &mut Vec<u64>, found: keys::Found) {
+    if let keys::Found::Repeated { line, .. } = found {
+        repeated.push(line);
+    }
+}
+
+pub struct Marked<'a> {
+    shape: &'a Shape,
+    inner: &'a mut dyn Taker,
+    row: u64,
+}
+
+impl Taker for Marked<'_> {
+    fn row(&mut self, cells: &[Cell<'_>]) -> Result<(), TableError> {
+        self.row += 1;
+        if self.shape.repeated.is_empty() {
+            return self.inner.row(cells);
+        }
+        let is_repeated = self.shape.repeated.binary_search(&self.row).is_ok();
+        let text = if is_repeated { "true" } else { "false" };
+        let mark = Cell { role: Role::Mark, id: MARK, text };
+        self.inner.row(&[cells, &[mark]].concat())
+    }
 }
 
 impl Taker for Found {
     fn row(&mut self, cells: &[Cell<'_>]) -> Result<(), TableError> {
+        self.note_key(cells)?;
         for cell in cells {
             let place = match self.places.find(cell.role, cell.id) {
                 Some(place) => place,
@@ -120,7 +192,10 @@ fn is_exact(text: &str) -> bool {
 }
 
 impl Found {
-    fn shape(self) -> Shape {
+    fn shape(mut self) -> Result<Shape, TableError> {
+        let mut repeated = std::mem::take(&mut self.repeated);
+        self.keys.end(&mut |found| note(&mut repeated, found))?;
+        repeated.sort_unstable();
         let kind = |guess: &Guess| match guess {
             Guess { is_integer: true, .. } => Kind::Integer,
             Guess { is_double: true, .. } => Kind::Double,
@@ -131,11 +206,14 @@ impl Found {
             found.map(|((role, id), guess)| Column { id, role, kind: kind(guess) }).collect();
         // Roles in the order of SDMX-CSV; within a role as the file showed them.
         columns.sort_by_key(|c| c.role);
+        if !repeated.is_empty() {
+            columns.push(Column { id: MARK.to_owned(), role: Role::Mark, kind: Kind::Boolean });
+        }
         let mut places = Places::default();
         for column in &columns {
             places.add(column.role, &column.id);
         }
-        Shape { columns, places }
+        Ok(Shape { columns, places, repeated })
     }
 }
 

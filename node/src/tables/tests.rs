@@ -131,3 +131,21 @@ fn attributes_that_only_some_rows_have_get_columns() {
     assert!(csv.starts_with("STRUCTURE,STRUCTURE_ID,D,OBS_VALUE,Y,X\n"), "{csv}");
     assert!(csv.ends_with("a,1,y,\ndataflow,A:B(1.0),b,2,,x\n"), "{csv}");
 }
+
+#[test]
+fn rows_that_repeat_a_key_are_kept_and_marked() {
+    let scene = Scene::new();
+    let text = "DATAFLOW,D,TIME_PERIOD,OBS_VALUE\nA:B(1.0),x,2001,1\nA:B(1.0),y,2001,2\nA:B(1.0),x,2001,3\n";
+    let file = scene.write("a.csv", text);
+    let csv = scene.text(&file, Format::Csv);
+    assert!(csv.starts_with("STRUCTURE,STRUCTURE_ID,D,TIME_PERIOD,OBS_VALUE,REPEATED_KEY\n"), "{csv}");
+    assert!(csv.contains("x,2001,1,false\n") && csv.ends_with("x,2001,3,true\n"), "{csv}");
+    let json: serde_json::Value = serde_json::from_str(&scene.text(&file, Format::Json)).unwrap();
+    assert_eq!((&json[1]["REPEATED_KEY"], &json[2]["REPEATED_KEY"]), (&false.into(), &true.into()));
+    let sdmx = scene.text(&file, Format::SdmxCsv);
+    assert!(!sdmx.contains("REPEATED_KEY") && sdmx.ends_with("x,2001,3\n"), "a mark is no component: {sdmx}");
+    let (path, _) = scene.convert(&file, Format::Parquet).unwrap();
+    let reader = SerializedFileReader::new(File::open(path).unwrap()).unwrap();
+    let last = reader.get_row_iter(None).unwrap().last().unwrap().unwrap().to_string();
+    assert!(last.contains("REPEATED_KEY: true"), "{last}");
+}
