@@ -1,12 +1,17 @@
 //! What is wrong with a file: all of it, in the order of the file, bounded in memory.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 /// Faults kept one by one; the rest are counted.
 const KEPT_MAX: usize = 1000;
 /// Of these, places that only the rarer codes may take: a flood of one fault must not hide the others.
 const KEPT_FOR_RARE: usize = 200;
-/// Lines shown of one code before "and so many more".
+/// Rows named of one sentence.
+const ROWS_SHOWN_MAX: usize = 5;
+/// Different sentences shown of one code before "and so many more".
 const SHOWN_MAX: usize = 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +64,8 @@ impl fmt::Display for Fault {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
     kept: Vec<Fault>,
+    /// How often a sentence was said of a code, for as many as are shown.
+    equal: BTreeMap<&'static str, BTreeMap<String, u64>>,
     counts: BTreeMap<&'static str, u64>,
     errors: u64,
 }
@@ -68,6 +75,12 @@ impl Faults {
         let count = self.counts.entry(fault.code).or_default();
         *count += 1;
         self.errors += u64::from(fault.severity == Severity::Error);
+        let said = self.equal.entry(fault.code).or_default();
+        if let Some(times) = said.get_mut(&fault.message) {
+            *times += 1;
+        } else if said.len() < SHOWN_MAX {
+            said.insert(fault.message.clone(), 1);
+        }
         let max = if *count <= SHOWN_MAX as u64 { KEPT_MAX } else { KEPT_MAX - KEPT_FOR_RARE };
         if self.kept.len() < max {
             self.kept.push(fault);
@@ -98,24 +111,38 @@ impl Faults {
         self.counts.iter().map(|(code, count)| (*code, *count, first(*code))).collect()
     }
 
-    /// One line a fault; many of one kind become one line.
+    /// One line for what is said of one row or of many; the first row is named.
     pub fn lines(&self) -> Vec<String> {
-        let mut shown: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut shown: BTreeSet<(&str, &str)> = BTreeSet::new();
+        let mut told: BTreeMap<&str, u64> = BTreeMap::new();
         let mut lines = Vec::new();
         for fault in &self.kept {
-            let n = shown.entry(fault.code).or_default();
-            *n += 1;
-            if *n <= SHOWN_MAX {
-                lines.push(fault.to_string());
-            }
+            let times = self.equal.get(fault.code).and_then(|said| said.get(&fault.message));
+            let Some(times) = times.filter(|_| shown.insert((fault.code, &fault.message))) else { continue };
+            *told.entry(fault.code).or_default() += times;
+            lines.push(if *times == 1 { fault.to_string() } else { self.line(fault, *times) });
         }
         for (code, count) in &self.counts {
-            let shown = shown.get(code).map_or(0, |n| (*n).min(SHOWN_MAX)) as u64;
+            let shown = told.get(code).copied().unwrap_or_default();
             if *count > shown {
                 lines.push(format!("and {} more of {code}", grouped(count - shown)));
             }
         }
         lines
+    }
+
+    /// With the first rows: who corrects a file by hand looks for them.
+    fn line(&self, fault: &Fault, times: u64) -> String {
+        let equal = self.kept.iter().filter(|f| f.code == fault.code && f.message == fault.message);
+        let rows: Vec<String> =
+            equal.filter_map(|f| f.row).take(ROWS_SHOWN_MAX).map(|row| row.to_string()).collect();
+        let severity = if fault.severity == Severity::Error { "error" } else { "warning" };
+        let more =
+            if times > rows.len() as u64 { format!(" ({} times)", grouped(times)) } else { String::new() };
+        match rows.as_slice() {
+            [] => format!("{severity} {}: {}{more}", fault.code, fault.message),
+            rows => format!("{severity} {} in rows {}: {}{more}", fault.code, rows.join(", "), fault.message),
+        }
     }
 
     pub fn promote_warnings(&mut self) {
@@ -169,10 +196,17 @@ mod tests {
         faults.push(Fault::warning("cell.formula", "late").at(1_234_568));
         assert_eq!((faults.total(), faults.kept().len()), (1_234_568, 801));
         let lines = faults.lines();
-        assert_eq!(lines.len(), 22);
-        assert_eq!(lines[20], "warning cell.formula in row 1234568: late");
-        assert_eq!(lines[21], "and 1,234,547 more of csv.columns");
-        assert_eq!(faults.by_code()[0], ("cell.formula", 1, lines[20].clone()));
+        assert_eq!(
+            lines,
+            [
+                "error csv.columns in rows 1, 2, 3, 4, 5: 1 cells (1,234,567 times)",
+                "warning cell.formula in row 1234568: late"
+            ]
+        );
+        assert_eq!(faults.by_code()[0], ("cell.formula", 1, lines[1].clone()));
+        (1..=50).for_each(|n| faults.push(Fault::warning("code.unknown", format!("X{n}"))));
+        assert_eq!(faults.lines().len(), 23);
+        assert_eq!(faults.lines()[22], "and 30 more of code.unknown");
     }
 
     #[test]

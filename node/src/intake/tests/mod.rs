@@ -130,7 +130,7 @@ fn what_is_no_table_is_refused_with_every_row() {
     assert_eq!(refused("a,,c,a\n1,2,3\n"), [("csv.header", 1), ("csv.header", 1), ("csv.columns", 2)]);
     let ragged = table("a,b\n1\n1,2\n\"1\n\",2,3\n1\n").unwrap_err().lines();
     assert_eq!(ragged[1], "error csv.columns in row 4: 3 cells, the header has 2");
-    assert!(ragged[2].contains("in row 6: 1 cells"), "{ragged:?}");
+    assert_eq!(ragged[0], "error csv.columns in rows 2, 6: 1 cells, the header has 2");
     assert_eq!(refused("a,b\n1,2\n\"1,2\n3,4\n"), [("csv.quote", 3)]);
     assert_eq!(refused("a,b\n\"1\n\n\",\"2\n"), [("csv.quote", 4)]);
 }
@@ -215,9 +215,9 @@ fn doubtful_rows_are_named_and_kept_and_strict_refuses_them() {
 }
 
 #[test]
-fn ten_thousand_equal_faults_are_a_few_lines() {
+fn ten_thousand_equal_faults_are_one_line() {
     let lines = table("a,b\n".to_owned() + &"1\n".repeat(10_000)).unwrap_err().lines();
-    assert_eq!((lines.len(), lines[20].as_str()), (21, "and 9,980 more of csv.columns"));
+    assert_eq!(lines, ["error csv.columns in rows 2, 3, 4, 5, 6: 1 cells, the header has 2 (10,000 times)"]);
 }
 
 #[test]
