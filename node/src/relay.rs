@@ -129,7 +129,11 @@ fn sees(node: &Node, judge: &Judge, carried: &Carried, held: &Held<ForeignEntry>
             let mut naming = consent.grants().filter(|(_, g)| g.obligations.terms_sha256 == hash);
             naming.any(|(id, _)| theirs(id))
         }
-        Declared::Revocation(_, revocation) => revocation.grants.iter().all(theirs),
+        // Also to whom we carried something under it, though it left the circle since.
+        Declared::Revocation(_, revocation) => {
+            let view = node.store.view();
+            revocation.grants.iter().all(|id| theirs(id) || view.carried_under.contains(&(*id, *reader)))
+        }
         Declared::Release(release) => {
             let selected = carried.datasets.is_empty() || carried.datasets.contains(&release.dataset);
             let request = Request::new(*reader, release, Action::List, &carried.purpose);

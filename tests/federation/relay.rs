@@ -137,3 +137,39 @@ async fn a_relay_that_has_not_heard_from_the_publisher_for_a_day_carries_nothing
     tokio::time::timeout(std::time::Duration::from_secs(60), again).await.expect("SPC hears from Fiji");
     [fj, spc].iter_mut().for_each(Member::judge);
 }
+
+/// Whoever was carried something under a grant hears from the relay that it is taken back, wherever it is now.
+#[test]
+fn a_reader_that_left_the_circle_hears_of_the_revocation_all_the_same() {
+    let root = tempfile::tempdir().unwrap();
+    let [mut fj, mut spc, mut vu] = federation(root.path(), ["FJ", "SPC", "VU"]);
+    for member in [&mut fj, &mut spc, &mut vu] {
+        member.serve();
+    }
+    let file = root.path().join("a.csv");
+    table(&file, 50);
+    let until = next_year();
+    fj.publish(&file, "A").ok();
+    fj.talanoa(&["circle", "new", "Melanesia", "--member", "SPC", "--member", "VU"]).ok();
+    fj.decide(&format!("grant --to SPC --dataset A --action read --action relay --until {until}"));
+    let to_circle = fj.decide(&format!("grant --to Melanesia --dataset A --until {until}"));
+    spc.talanoa(&["follow", "FJ"]).ok();
+    spc.wait_until_held(&["FJ/A@1"]);
+    let knows = |state: &str| {
+        let rows = spc.list("grants");
+        rows.iter().any(|g| g["id"] == to_circle.as_str() && g["state"].as_str().unwrap().contains(state))
+    };
+    wait_for("SPC is shown the circle's grant", || knows("").then_some(()));
+    vu.talanoa(&["follow", "FJ", "--via", "SPC"]).ok();
+    vu.wait_until_held(&["FJ/A@1"]);
+
+    fj.talanoa(&["circle", "set", "Melanesia", "--member", "SPC"]).ok();
+    fj.talanoa(&["revoke", &to_circle, "--purge"]).ok();
+    wait_for("SPC hears of the revocation", || knows("revoked").then_some(()));
+    wait_for("Vanuatu has erased it", || vu.held().is_empty().then_some(()));
+    wait_for("Vanuatu's receipt reaches Fiji", || {
+        let rows = fj.list("receipts");
+        rows.iter().any(|r| r["direction"] == "received" && r["member"] == "VU").then_some(())
+    });
+    [fj, spc, vu].iter_mut().for_each(Member::judge);
+}

@@ -74,6 +74,8 @@ pub struct State {
     pub ended_applications: BTreeSet<(MemberId, ObjectId)>,
     /// Own entries about applications, by journal index, and the publishers that know of each.
     pub application_entries: BTreeMap<u64, BTreeSet<MemberId>>,
+    /// Grants of others under which we carried something, and to whom.
+    pub carried_under: BTreeSet<(ObjectId, MemberId)>,
     /// What we carried and have not stated to its publisher.
     pub carried_unstated: BTreeMap<MemberId, BTreeSet<Carried>>,
     /// Statements of ours by journal index: to whom, and whether it was acknowledged.
@@ -214,6 +216,7 @@ impl State {
             applications: BTreeMap::new(),
             ended_applications: BTreeSet::new(),
             application_entries: BTreeMap::new(),
+            carried_under: BTreeSet::new(),
             carried_unstated: BTreeMap::new(),
             carriage_entries: BTreeMap::new(),
             carriages_taken: Vec::new(),

@@ -177,6 +177,7 @@ impl State {
             let application = ObjectId::from_slice(&access.application).ok();
             let (started, purpose) = (access.started, access.purpose.clone());
             let carried = Carried { started, reader, release, grant, purpose, application };
+            self.carried_under.insert((grant, reader));
             self.carried_unstated.entry(origin).or_default().insert(carried);
         }
     }
