@@ -13,7 +13,7 @@ use super::{
     component::Component,
     guard::Shared,
     layout::Layout,
-    observations::Observations,
+    observations::{Observations, attributes},
     outline::Outline,
     pass,
     walk::{Array, Fields, Items, KEYS_MAX, Object, Skip},
@@ -92,6 +92,7 @@ impl<'de> Items<'de> for Top<'_, '_> {
         let layout = layouts.get(place).unwrap_or(&nothing);
         let is_told = self.next < self.outline.data_sets.len();
         self.next += 1;
+        self.attributes.clear();
         let is_lost = is_told && place >= layouts.len();
         if is_told {
             self.begin(action, layout);
@@ -135,6 +136,11 @@ pub struct Set<'t, 'p, 'r> {
 impl<'de> Fields<'de> for Set<'_, '_, '_> {
     fn field<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         let shared = self.top.shared;
+        if key == "attributes" {
+            // As the standard writes them: before what they are of.
+            self.top.attributes.clear();
+            return attributes(self.top, &self.layout.data_set_attributes, map);
+        }
         if !matches!(key, "series" | "observations") {
             return map.next_value::<IgnoredAny>().map(|_| ());
         }
@@ -148,10 +154,10 @@ impl<'de> Fields<'de> for Set<'_, '_, '_> {
             let value = component.values.get(0).unwrap_or_default();
             self.push(component, value)?;
         }
-        let len = self.top.key.len();
+        let (len, attributes) = (self.top.key.len(), self.top.attributes.len());
         match key {
-            "series" => map.next_value_seed(Object(shared, &mut AllSeries { set: self, len })),
-            _ => map.next_value_seed(Object(shared, &mut Observations { set: self, len })),
+            "series" => map.next_value_seed(Object(shared, &mut AllSeries { set: self, len, attributes })),
+            _ => map.next_value_seed(Object(shared, &mut Observations { set: self, len, attributes })),
         }
     }
 }
@@ -192,8 +198,9 @@ impl Set<'_, '_, '_> {
 
 struct AllSeries<'x, 't, 'p, 'r> {
     set: &'x mut Set<'t, 'p, 'r>,
-    /// What the data set gives of the key.
+    /// What the data set gives of the key, and of the attributes.
     len: usize,
+    attributes: usize,
 }
 
 impl<'de> Fields<'de> for AllSeries<'_, '_, '_, '_> {
@@ -201,12 +208,16 @@ impl<'de> Fields<'de> for AllSeries<'_, '_, '_, '_> {
         let (shared, layout) = (self.set.top.shared, self.set.layout);
         let set = &mut *self.set;
         set.top.key.truncate(self.len);
+        set.top.attributes.truncate(self.attributes);
         if !set.push_key(&layout.series, key)? {
             return map.next_value_seed(Skip(shared));
         }
         set.top.reading.sink.series(&set.top.key, set.action);
         let len = set.top.key.len();
-        map.next_value_seed(Object(shared, &mut OneSeries(Observations { set, len })))
+        map.next_value_seed(Object(
+            shared,
+            &mut OneSeries(Observations { set, len, attributes: self.attributes }),
+        ))
     }
 }
 
@@ -216,6 +227,12 @@ impl<'de> Fields<'de> for OneSeries<'_, '_, '_, '_> {
     fn field<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         let shared = self.0.set.top.shared;
         match key {
+            "attributes" => {
+                let layout = self.0.set.layout;
+                attributes(self.0.set.top, &layout.series_attributes, map)?;
+                self.0.attributes = self.0.set.top.attributes.len();
+                Ok(())
+            }
             "observations" => map.next_value_seed(Object(shared, &mut self.0)),
             _ => map.next_value_seed(Skip(shared)),
         }

@@ -17,7 +17,10 @@ pub struct Layout {
     pub series: Vec<Component>,
     pub observation: Vec<Component>,
     pub measures: Vec<Component>,
+    /// Of observations.
     pub attributes: Vec<Component>,
+    pub series_attributes: Vec<Component>,
+    pub data_set_attributes: Vec<Component>,
 }
 
 pub struct LayoutReader<'s> {
@@ -43,12 +46,17 @@ impl<'de> Fields<'de> for LayoutReader<'_> {
                 self.layout.series = levels.series;
                 self.layout.observation = levels.observation;
             }
-            "measures" | "attributes" => {
+            "measures" => {
                 let mut levels = levels();
                 map.next_value_seed(Object(shared, &mut levels))?;
-                let place =
-                    if key == "measures" { &mut self.layout.measures } else { &mut self.layout.attributes };
-                *place = levels.observation;
+                self.layout.measures = levels.observation;
+            }
+            "attributes" => {
+                let mut levels = levels();
+                map.next_value_seed(Object(shared, &mut levels))?;
+                self.layout.data_set_attributes = levels.data_set;
+                self.layout.series_attributes = levels.series;
+                self.layout.attributes = levels.observation;
             }
             "links" => map.next_value_seed(Array(&mut Links(shared, &mut self.layout.structure)))?,
             _ => map.next_value_seed(Skip(shared))?,

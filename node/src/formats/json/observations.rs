@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::{
     super::model::{OBS_VALUE, Observation, TIME_PERIOD},
     component::Component,
-    data::Set,
+    data::{Set, Top},
     guard::Shared,
     walk::{Fields, Skip},
 };
@@ -16,8 +16,9 @@ use crate::intake::{Fault, cell};
 
 pub struct Observations<'x, 't, 'p, 'r> {
     pub set: &'x mut Set<'t, 'p, 'r>,
-    /// What the data set and the series give of the key.
+    /// What the data set and the series give of the key, and of the attributes.
     pub len: usize,
+    pub attributes: usize,
 }
 
 impl<'de> Fields<'de> for Observations<'_, '_, '_, '_> {
@@ -63,7 +64,7 @@ impl Observations<'_, '_, '_, '_> {
                 Text::Nothing => {}
             }
         }
-        top.attributes.clear();
+        top.attributes.truncate(self.attributes);
         for (attribute, part) in layout.attributes.iter().zip(parts.iter().skip(measures)) {
             match text(part, Some(attribute), shared)? {
                 // The number stays what it is, without a remark that nobody can look up.
@@ -84,6 +85,25 @@ impl Observations<'_, '_, '_, '_> {
         });
         Ok(())
     }
+}
+
+/// `[0, null, "x"]`: attributes of a data set or a series, in the order of their components.
+pub fn attributes<'de, A: MapAccess<'de>>(
+    top: &mut Top<'_, '_>,
+    components: &[Component],
+    map: &mut A,
+) -> Result<(), A::Error> {
+    let shared = top.shared;
+    shared.hold();
+    let raw = map.next_value::<Box<RawValue>>()?;
+    shared.release();
+    let parts: Option<Vec<&RawValue>> = serde_json::from_str(raw.get()).unwrap_or_default();
+    for (component, part) in components.iter().zip(parts.unwrap_or_default()) {
+        if let Text::Written(text) = text(part, Some(component), shared)? {
+            top.attributes.push(&component.id, &text).map_err(|fault| shared.stop(fault))?;
+        }
+    }
+    Ok(())
 }
 
 enum Text<'v> {

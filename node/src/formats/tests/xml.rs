@@ -74,8 +74,8 @@ fn flat_observations_without_a_definition_end_their_key_with_the_time() {
     assert_eq!(
         heard(text),
         [
-            "2 Information SEX=F TIME_PERIOD=2001 | 1 | ST=A N=a N=b",
-            "2 Information SEX=F TIME_PERIOD=2002 | 2 |"
+            "2 Information SEX=F TIME_PERIOD=2001 | 1 | UNIT=P ST=A N=a N=b",
+            "2 Information SEX=F TIME_PERIOD=2002 | 2 | UNIT=P"
         ]
     );
 }
@@ -150,5 +150,24 @@ fn broken_documents_are_no_success() {
         (message("GenericData", "<m:Data/>"), "xml.element"),
     ] {
         assert_eq!(refusal(&text), code, "{text}");
+    }
+}
+
+/// Attributes of the data set are of every observation in it.
+#[test]
+fn attributes_of_a_data_set_are_of_each_observation() {
+    let specific = "<StructureSpecificData xmlns='http://www.sdmx.org/resources/sdmxml/schemas/v2_1/message' xmlns:s='x'><Header/>\
+        <DataSet s:structureRef='S' action='Append' UNIT='PC'><Series A='1' ><Obs TIME_PERIOD='2001' OBS_VALUE='1' N='n'/></Series>\
+        <Obs A='2' TIME_PERIOD='2002' OBS_VALUE='2'/></DataSet></StructureSpecificData>";
+    let generic = "<GenericData xmlns='http://www.sdmx.org/resources/sdmxml/schemas/v2_1/message'><Header/><DataSet>\
+        <Attributes><Value id='UNIT' value='PC'/></Attributes>\
+        <Series><SeriesKey><Value id='A' value='1'/></SeriesKey><Obs><ObsDimension value='2001'/><ObsValue value='1'/>\
+        <Attributes><Value id='N' value='n'/></Attributes></Obs></Series>\
+        <Series><SeriesKey><Value id='A' value='2'/></SeriesKey><Obs><ObsDimension value='2002'/><ObsValue value='2'/></Obs></Series>\
+        </DataSet></GenericData>";
+    for text in [specific, generic] {
+        let heard: Vec<String> =
+            heard(text).into_iter().filter_map(|l| Some(l.split_once("| ")?.1.to_owned())).collect();
+        assert_eq!(heard, ["1 | UNIT=PC N=n", "2 | UNIT=PC"], "{text}");
     }
 }

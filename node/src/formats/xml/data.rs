@@ -30,6 +30,8 @@ pub struct Body<'a> {
     pub at_observation: String,
     pub key: Pairs,
     pub attributes: Pairs,
+    /// How many of them the data set gives: they are of each observation.
+    pub of_data_set: usize,
     pub value: Option<String>,
 }
 
@@ -114,12 +116,17 @@ fn data_set<R: Read>(
         has_measure: true,
         action,
     });
+    let attributes = match layout {
+        Layout::Generic => Pairs::default(),
+        Layout::Specific => specific::of_data_set(xml)?,
+    };
     let mut body = Body {
         dsd,
         action,
         at_observation,
         key: Pairs::default(),
-        attributes: Pairs::default(),
+        of_data_set: attributes.len(),
+        attributes,
         value: None,
     };
     match layout {

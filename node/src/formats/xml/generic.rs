@@ -21,10 +21,15 @@ pub fn read<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Bod
                 "Series" => series(xml, reading, body)?,
                 "Obs" => {
                     body.key.clear();
-                    body.attributes.clear();
+                    body.attributes.truncate(body.of_data_set);
                     observation(xml, reading, body)?;
                 }
-                // Attributes of the data set, and of groups of series: they carry no observation.
+                "Attributes" => {
+                    body.attributes.truncate(body.of_data_set);
+                    values(xml, &mut body.attributes)?;
+                    body.of_data_set = body.attributes.len();
+                }
+                // Attributes of groups of series carry no observation.
                 _ => xml.skip()?,
             },
             Token::Close | Token::End => return Ok(()),
@@ -35,9 +40,9 @@ pub fn read<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Bod
 
 fn series<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Body<'_>) -> Result<(), Stop> {
     body.key.clear();
-    body.attributes.clear();
+    body.attributes.truncate(body.of_data_set);
     let row = xml.row;
-    let (mut key, mut attributes) = (None, 0);
+    let (mut key, mut attributes) = (None, body.of_data_set);
     loop {
         match xml.next()? {
             Token::Open => match xml.name.as_str() {

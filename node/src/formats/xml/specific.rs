@@ -17,6 +17,20 @@ use super::{
 };
 use crate::intake::Fault;
 
+/// Of a data set's element, where its writer left out the prefix of SDMX.
+const OF_SDMX: [&str; 10] = [
+    "structureRef",
+    "action",
+    "setID",
+    "dataScope",
+    "validFromDate",
+    "validToDate",
+    "publicationYear",
+    "publicationPeriod",
+    "reportingBeginDate",
+    "reportingEndDate",
+];
+
 /// After the data set's [`Token::Open`], to its end.
 pub fn read<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Body<'_>) -> Result<(), Stop> {
     let action = body.action;
@@ -26,10 +40,10 @@ pub fn read<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Bod
                 "Series" => series(xml, reading, body)?,
                 "Obs" => {
                     body.key.clear();
-                    body.attributes.clear();
+                    body.attributes.truncate(body.of_data_set);
                     observation(xml, reading, body, false)?;
                 }
-                // Attributes of groups of series and of the data set: they carry no observation.
+                // Attributes of groups of series: they carry no observation.
                 _ => xml.skip()?,
             },
             Token::Close | Token::End => return Ok(()),
@@ -41,7 +55,7 @@ pub fn read<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Bod
 
 fn series<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Body<'_>) -> Result<(), Stop> {
     body.key.clear();
-    body.attributes.clear();
+    body.attributes.truncate(body.of_data_set);
     let of_series = body.action;
     body.action = own_action(xml).unwrap_or(of_series);
     body.sort(xml, |body, _, id| match body.dsd {
@@ -169,6 +183,15 @@ impl Body<'_> {
 fn own_action<R: Read>(xml: &Xml<R>) -> Option<Action> {
     let prefixed = xml.attributes.iter().find(|(name, _)| name.ends_with(":action"));
     prefixed.and_then(|(_, word)| Action::parse(word))
+}
+
+/// What the element of a data set gives: attributes of all its observations.
+pub fn of_data_set<R: Read>(xml: &Xml<R>) -> Result<Pairs, Stop> {
+    let mut attributes = Pairs::default();
+    for (id, value) in components(&xml.attributes).filter(|(id, _)| !OF_SDMX.contains(id)) {
+        attributes.push(id, value).map_err(|fault| Stop::from(fault).at(xml.row))?;
+    }
+    Ok(attributes)
 }
 
 /// Components have no prefix; what has one belongs to XML or to SDMX itself, and so does `type`.
