@@ -76,15 +76,7 @@ pub async fn take(
             }
         }
     };
-    let (Some(head), Some(wire), false) = (request.head, request.entry, known) else { return Ok(()) };
-    let taken = EntryTaken {
-        member: caller.to_bytes(),
-        index: wire.index,
-        salt: wire.salt,
-        envelope: wire.envelope,
-        inclusion: wire.inclusion,
-        note: head.checkpoint,
-    };
+    let Some(taken) = EntryTaken::of(caller, request).filter(|_| !known) else { return Ok(()) };
     let narrowing = matches!(entry.declared(), Declared::EndApplication(_));
     let batch = Batch { narrowing, ..Batch::of(taken) };
     node.store.commit(batch).await.map_err(Problem::from)?;

@@ -94,18 +94,10 @@ pub async fn take(
         return Err(Problem::bad_request("not a statement of carriage").into());
     };
     check(node, relay, carriage).map_err(|what| Problem::new(Code::ReceiptInvalid, what))?;
-    let (Some(head), Some(wire)) = (request.head, request.entry) else { return Ok(()) };
-    if stated(node).any(|(by, index, _)| by == relay && index == wire.index) {
+    let Some(taken) = EntryTaken::of(relay, request) else { return Ok(()) };
+    if stated(node).any(|(by, index, _)| by == relay && index == taken.index) {
         return Ok(()); // taken before, and the acknowledgement was lost
     }
-    let taken = EntryTaken {
-        member: relay.to_bytes(),
-        index: wire.index,
-        salt: wire.salt,
-        envelope: wire.envelope,
-        inclusion: wire.inclusion,
-        note: head.checkpoint,
-    };
     node.store.commit(Batch::of(taken)).await.map_err(Problem::from)?;
     tracing::info!(relay = %relay.short(), transfers = carriage.carried.len(), "statement of carriage taken");
     Ok(())

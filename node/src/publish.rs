@@ -15,7 +15,7 @@ use talanoa_proto::{
 use crate::{
     chunks::{self, Cut},
     formats::{self, Guide, structure::Catalogue},
-    intake::{self, Checked, Claim},
+    intake::{self, Checked, Claim, Faults, Refused},
     mapping::{Mapping, MappingError},
     node::{Node, own_entry},
     problem::Problem,
@@ -201,7 +201,14 @@ impl Guides {
             None => None,
             Some(name) => {
                 let mut file = std::fs::File::open(path(name)?).map_err(Problem::internal)?;
-                let (catalogue, ..) = formats::read_structure(&mut file).map_err(Problem::internal)?;
+                let (catalogue, _, found) = formats::read_structure(&mut file).map_err(Problem::internal)?;
+                if found.has_errors() {
+                    // Its own fault is told, not what tables look like beside half of it.
+                    let mut faults = Faults::default();
+                    found.faults().for_each(|fault| faults.push(fault));
+                    let refused = format!("{name}: {}", Refused { faults });
+                    return Err(Problem::new(Code::IntakeRefused, refused));
+                }
                 Some(catalogue)
             }
         };

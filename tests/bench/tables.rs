@@ -158,7 +158,7 @@ fn run(command: &mut Command) -> Cost {
 }
 
 /// `None`: it has ended.
-fn peak_mib(pid: u32) -> Option<f64> {
+pub fn peak_mib(pid: u32) -> Option<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
     Some(line.split_whitespace().next()?.parse::<f64>().ok()? / 1024.0)

@@ -9,14 +9,14 @@ use std::{
 
 use ed25519_dalek::SigningKey;
 use talanoa_client::tls;
-use talanoa_tests::{Member, federation, wait_for};
+use talanoa_tests::federation;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::Row;
+use crate::{Row, tables::peak_mib};
 
 const BYTES: usize = 500_000_000;
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -37,7 +37,7 @@ pub async fn rows() -> Vec<Row> {
     let started = Instant::now();
     spc.wait_until_held(&["FJ/LARGE@1"]);
     let held = started.elapsed().as_secs_f64();
-    let memory = [&fj, &spc].map(peak_mib);
+    let memory = [&fj, &spc].map(|m| peak_mib(m.pid()).unwrap());
     fj.judge();
     spc.judge();
 
@@ -131,12 +131,4 @@ async fn raw_tls(from: &Path, to: &Path) -> f64 {
     sending.await.unwrap();
     assert_eq!(received, BYTES);
     started.elapsed().as_secs_f64()
-}
-
-fn peak_mib(member: &Member) -> f64 {
-    wait_for("its status", || {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", member.pid())).ok()?;
-        let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?.to_owned();
-        Some(line.split_whitespace().next()?.parse::<f64>().ok()? / 1024.0)
-    })
 }

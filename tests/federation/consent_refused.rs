@@ -341,21 +341,7 @@ async fn journaled<T: Object>(node: &Node, receipt: &T) -> wire::DeliverRequest 
     let index = node.store.view().size;
     let entry = own_entry(&Envelope::seal(receipt, &node.key)).unwrap().0;
     node.store.commit(Batch::of(entry)).await.unwrap();
-    let (held, head) = (node.store.own_entry(index).unwrap(), node.store.checkpoint());
-    let inclusion = node.store.inclusion(index, head.checkpoint().size).unwrap();
-    wire::DeliverRequest {
-        head: Some(wire::Head {
-            checkpoint: Bytes::copy_from_slice(head.note_bytes()),
-            from_size: 0,
-            consistency: Vec::new(),
-        }),
-        entry: Some(wire::Entry {
-            index,
-            salt: held.record.salt,
-            envelope: held.record.envelope,
-            inclusion: inclusion.iter().map(|h| Bytes::copy_from_slice(h)).collect(),
-        }),
-    }
+    talanoa_node::peers::deliver::request(node, index).unwrap()
 }
 
 async fn deliver(scene: &Scene, from: usize, request: wire::DeliverRequest) -> Result<(), (Code, String)> {

@@ -115,7 +115,8 @@ fn a_plain_table_comes_with_its_mapping_and_its_structure() {
     publish(&path("strange.csv"), &whole).refused(1, "code.unknown in row 3: \"WS\" is no code of REF_AREA");
     publish(&rates, &["--mapping", &rates]).refused(1, "same name");
     publish(&rates, &["--mapping", &structure]).refused(1, "dsd.xml");
-    publish(&rates, &["--structure", &mapping, "--mapping", &path("dsd.xml")]).refused(1, "");
+    publish(&rates, &["--structure", &mapping, "--mapping", &structure])
+        .refused(1, "m.toml: the file was refused");
     assert!(fj.list("releases").is_empty(), "nothing is half published");
     publish(&rates, &whole).ok();
 

@@ -84,7 +84,7 @@ pub fn container(bytes: &[u8]) -> bool {
     })
 }
 
-/// Every form of every table, and each reads back.
+/// Every form of a table has every row of it, and the JSON is JSON.
 pub fn derived(bytes: &[u8]) -> bool {
     use tables::Format;
     let dir = tempfile::tempdir().unwrap();

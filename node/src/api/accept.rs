@@ -39,6 +39,7 @@ const UNSENT_BYTES_MAX: u32 = 128 * 1024;
 const RESTLESS_CONNECTIONS: u32 = 120;
 const RESTLESS: Duration = Duration::from_secs(60);
 
+const AGAIN: &str = "connects again and again: its connections end early";
 const TOO_MANY: &str = "too many connections of one member: refused";
 
 /// What a handler finds in `request.extensions()`.
@@ -118,7 +119,7 @@ impl Connections {
         *count += 1;
         if *count > RESTLESS_CONNECTIONS {
             // Attack: HTTP/2 ends a connection that resets its streams or floods it, and the member dials again.
-            self.refusals.note(PublicKey(key).short(), "connects again and again: its connections end early");
+            self.refusals.note(PublicKey(key).short(), AGAIN);
         }
         Some(Open { connections: Arc::clone(self), id, token })
     }
@@ -393,6 +394,18 @@ mod tests {
         open.pop();
         let _dialler = dial(door.address, 1).await;
         assert!(door.incoming.next().await.unwrap().is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_member_that_connects_again_and_again_is_remarked_upon() {
+        let connections = Arc::new(Connections::default());
+        let connect = |times: u32| (0..times).for_each(|_| drop(connections.open(public(1)).unwrap()));
+        connect(RESTLESS_CONNECTIONS);
+        tokio::time::advance(RESTLESS).await;
+        connect(RESTLESS_CONNECTIONS);
+        assert!(!connections.refusals.knows(AGAIN));
+        connect(1);
+        assert!(connections.refusals.knows(AGAIN));
     }
 
     #[test]

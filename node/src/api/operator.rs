@@ -127,6 +127,9 @@ impl Operator for OperatorService {
         let mut themes = request.themes;
         themes.sort();
         themes.dedup();
+        let mut serves = request.serves;
+        serves.sort();
+        serves.dedup();
         let dataset: DatasetId = request.dataset.parse().map_err(Problem::from)?;
         let publication = Publication {
             dataset: dataset.clone(),
@@ -137,12 +140,7 @@ impl Operator for OperatorService {
                 themes,
                 licence: request.licence,
                 contact: request.contact,
-                serves: request
-                    .serves
-                    .into_iter()
-                    .collect::<std::collections::BTreeSet<_>>()
-                    .into_iter()
-                    .collect(),
+                serves,
                 status: request.status,
                 ..Description::default()
             },

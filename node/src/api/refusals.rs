@@ -48,6 +48,11 @@ impl Refusals {
         }
     }
 
+    #[cfg(test)]
+    pub fn knows(&self, why: &str) -> bool {
+        self.lock().keys().any(|(_, known)| *known == why)
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<(String, &'static str), Said>> {
         self.said.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }

@@ -1,9 +1,6 @@
 //! Tables made from the files of a release, on their way into a folder: what `get --format` adds.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use anyhow::Context;
 use talanoa_client::provenance::{DERIVED_FOLDER, Provenance};
@@ -46,7 +43,7 @@ pub fn tables(folder: &Path, proof: &[u8], format: Format) -> Result<Vec<String>
         if derived.contains(&table) {
             return Err(anyhow::anyhow!("two files of the release would both become {table}").into());
         }
-        let (from, to): (PathBuf, PathBuf) = (folder.join(&file.name), folder.join(&table));
+        let (from, to) = (folder.join(&file.name), folder.join(&table));
         let written =
             tables::convert(&from, &to, format, guide, &origin).with_context(|| file.name.clone())?;
         let repeated = match written.repeated {

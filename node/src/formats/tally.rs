@@ -88,18 +88,9 @@ impl<'a> Tally<'a> {
     }
 
     fn note_value(&mut self, row: u64, written: &str) {
-        let shown = || cell::shown(written.as_bytes());
         match value::read(written) {
-            Value::Missing => {}
             Value::Number(number) => self.sum.add(number),
-            Value::Infinite => {
-                let message = format!("{} is no number that can be published", shown());
-                self.faults.push(Fault::error("value.infinite", message).at(row));
-            }
-            Value::Text => {
-                let message = format!("{} is not a number", shown());
-                self.faults.push(Fault::warning("value.not_a_number", message).at(row));
-            }
+            other => other.doubt(written).into_iter().for_each(|fault| self.faults.push(fault.at(row))),
         }
     }
 }

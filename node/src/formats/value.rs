@@ -1,6 +1,6 @@
 //! Measures: what is a number, and a sum that does not lose digits on the way.
 
-use crate::intake::cell;
+use crate::intake::{Fault, cell};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value {
@@ -19,6 +19,20 @@ pub fn read(written: &str) -> Value {
         _ if cell::is_number(written.as_bytes()) => written.parse().map_or(Value::Text, Value::Number),
         _ if cell::is_infinite(written.as_bytes()) => Value::Infinite,
         _ => Value::Text,
+    }
+}
+
+impl Value {
+    /// What is said of one that is written where a number belongs.
+    pub fn doubt(self, written: &str) -> Option<Fault> {
+        let shown = cell::shown(written.as_bytes());
+        match self {
+            Self::Missing | Self::Number(_) => None,
+            Self::Infinite => {
+                Some(Fault::error("value.infinite", format!("{shown} is no number that can be published")))
+            }
+            Self::Text => Some(Fault::warning("value.not_a_number", format!("{shown} is not a number"))),
+        }
     }
 }
 

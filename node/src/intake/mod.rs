@@ -56,9 +56,8 @@ pub enum Format {
     /// Also the layout before 1.0.
     SdmxJson1,
     SdmxJson2,
+    /// A plain table, by itself or with a mapping.
     Csv,
-    /// A plain table that a mapping file says how to read.
-    MappedCsv,
     /// A structure message that comes with the tables.
     SdmxMlStructure,
     SdmxJsonStructure,
@@ -224,7 +223,7 @@ fn media_type(format: Format, name: &str) -> &'static str {
         Format::SdmxMlStructure => "application/vnd.sdmx.structure+xml",
         Format::SdmxJsonStructure => "application/vnd.sdmx.structure+json",
         Format::Mapping => MAPPING_MEDIA_TYPE,
-        Format::Csv | Format::MappedCsv => "text/csv",
+        Format::Csv => "text/csv",
         Format::Opaque => document::media_type(name),
     }
 }

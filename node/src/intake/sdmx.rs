@@ -20,7 +20,7 @@ use crate::formats::{
     self, Guide,
     model::{Action, DataSet, Kind, Message, Observation, Pairs, Sink, TIME_PERIOD},
     structure::{Catalogue, Dsd},
-    value::{self, Value},
+    value,
 };
 
 /// All structures of one file; a release has room for those of several files.
@@ -133,18 +133,6 @@ impl<'a> Arrival<'a> {
             self.faults.push(Fault::warning("cell.formula", message).at(row));
         }
     }
-
-    fn note_value(&mut self, row: u64, written: &str) {
-        let shown = cell::shown(written.as_bytes());
-        let fault = match value::read(written) {
-            Value::Missing | Value::Number(_) => return,
-            Value::Infinite => {
-                Fault::error("value.infinite", format!("{shown} is no number that can be published"))
-            }
-            Value::Text => Fault::warning("value.not_a_number", format!("{shown} is not a number")),
-        };
-        self.faults.push(fault.at(row));
-    }
 }
 
 impl Sink for Arrival<'_> {
@@ -217,7 +205,8 @@ impl Sink for Arrival<'_> {
         if let Some(value) = observation.value {
             self.note_formula(row, value);
             self.components.insert(formats::model::OBS_VALUE.to_owned());
-            self.note_value(row, value);
+            let doubt = value::read(value).doubt(value);
+            doubt.into_iter().for_each(|fault| self.faults.push(fault.at(row)));
         }
         if !self.has_key {
             return;
@@ -237,7 +226,6 @@ fn format_of(message: &Message) -> Format {
     let is =
         |name: &str, version: &str| message.format.starts_with(name) && message.version.starts_with(version);
     match message.format.as_str() {
-        "CSV with a mapping" => Format::MappedCsv,
         "SDMX-CSV" if message.version == "1.0" => Format::SdmxCsv1,
         "SDMX-CSV" => Format::SdmxCsv2,
         "SDMX-ML GenericData" if message.version == "2.1" => Format::SdmxMlGeneric,

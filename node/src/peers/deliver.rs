@@ -65,13 +65,19 @@ impl Waits {
 /// Returns after the member has acknowledged that it is durable there.
 async fn entry(node: &Node, member: MemberId, index: u64) -> Result<(), PeerError> {
     let target = target_of(node, member).ok_or(PeerError::Protocol("no address of the member is known"))?;
+    let request = request(node, index)?;
+    let mut session = Session::dial(&target.address, &node.key, &target.keys).await?;
+    session.hello(hello::request(node, Some(member))).await?;
+    session.deliver(request).await
+}
+
+/// An entry of our journal with head and proof.
+pub fn request(node: &Node, index: u64) -> Result<wire::DeliverRequest, PeerError> {
     let held = node.store.own_entry(index).ok_or(PeerError::Protocol("the entry cannot be read"))?;
     let checkpoint = node.store.checkpoint();
     let io = |e| PeerError::Keep(talanoa_client::KeepError::Io(e));
     let inclusion = node.store.inclusion(index, checkpoint.checkpoint().size).map_err(io)?;
-    let mut session = Session::dial(&target.address, &node.key, &target.keys).await?;
-    session.hello(hello::request(node, Some(member))).await?;
-    let request = wire::DeliverRequest {
+    Ok(wire::DeliverRequest {
         head: Some(wire::Head {
             checkpoint: Bytes::copy_from_slice(checkpoint.note_bytes()),
             from_size: 0,
@@ -83,8 +89,7 @@ async fn entry(node: &Node, member: MemberId, index: u64) -> Result<(), PeerErro
             envelope: held.record.envelope,
             inclusion: inclusion.iter().map(|h| Bytes::copy_from_slice(h)).collect(),
         }),
-    };
-    session.deliver(request).await
+    })
 }
 
 /// The other side: what a caller brings is an entry of its own journal, proven by itself.

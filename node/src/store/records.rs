@@ -7,7 +7,8 @@ use bytes::Bytes;
 use prost::Message;
 use talanoa_proto::{
     entry::{self, Declared},
-    id::Commitment,
+    id::{Commitment, MemberId},
+    wire,
 };
 
 macro_rules! records {
@@ -203,6 +204,21 @@ records! {
         #[prost(bytes = "bytes", tag = "1")] pub member: Bytes,
         #[prost(bytes = "bytes", tag = "2")] pub grant: Bytes,
         #[prost(uint64, tag = "3")] pub purge_by: u64,
+    }
+}
+
+impl EntryTaken {
+    /// `None`: what should prove it is missing.
+    pub fn of(member: MemberId, request: wire::DeliverRequest) -> Option<Self> {
+        let (head, entry) = request.head.zip(request.entry)?;
+        Some(Self {
+            member: member.to_bytes(),
+            index: entry.index,
+            salt: entry.salt,
+            envelope: entry.envelope,
+            inclusion: entry.inclusion,
+            note: head.checkpoint,
+        })
     }
 }
 

@@ -39,3 +39,25 @@ impl Drop for View<'_> {
         LOOKING.set(false);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use talanoa_proto::id::MemberId;
+
+    use super::*;
+
+    #[test]
+    fn one_view_after_another_is_fine() {
+        let state = RwLock::new(State::new(MemberId([1; 32])));
+        (0..2).for_each(|_| drop(View::of(&state)));
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "a second view")]
+    fn two_at_once_are_refused() {
+        let state = RwLock::new(State::new(MemberId([1; 32])));
+        let _held = View::of(&state);
+        let _second = View::of(&state);
+    }
+}

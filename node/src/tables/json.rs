@@ -28,12 +28,7 @@ struct Objects<'a> {
 
 impl Taker for Objects<'_> {
     fn row(&mut self, cells: &[Cell<'_>]) -> Result<(), TableError> {
-        let mut values: Vec<Option<&str>> = vec![None; self.shape.columns.len()];
-        for cell in cells {
-            if let Some(place) = self.shape.place(cell.role, cell.id) {
-                values[place] = cell.value();
-            }
-        }
+        let values = self.shape.values(cells);
         self.out.write_all(if self.rows == 0 { b"\n{" } else { b",\n{" })?;
         self.rows += 1;
         for (n, (column, value)) in self.shape.columns.iter().zip(values).enumerate() {

@@ -125,12 +125,7 @@ impl Batches<'_> {
 
 impl Taker for Batches<'_> {
     fn row(&mut self, cells: &[Cell<'_>]) -> Result<(), TableError> {
-        let mut values: Vec<Option<&str>> = vec![None; self.shape.columns.len()];
-        for cell in cells {
-            if let Some(place) = self.shape.place(cell.role, cell.id) {
-                values[place] = cell.value();
-            }
-        }
+        let values = self.shape.values(cells);
         self.builders.iter_mut().zip(values).for_each(|(builder, value)| builder.push(value));
         self.rows += 1;
         self.pending += 1;

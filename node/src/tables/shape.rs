@@ -1,12 +1,12 @@
 //! The first reading: which columns there are, in which order, and what each can be typed as.
 
+use std::path::Path;
+
 use super::{
     TableError,
     places::Places,
     rows::{Cell, Source, Taker},
 };
-use std::path::Path;
-
 use crate::intake::{
     Limits, cell,
     keys::{self, Keys},
@@ -80,6 +80,17 @@ impl Shape {
 
     pub fn is_sdmx(&self) -> bool {
         self.columns.iter().all(|c| c.role != Role::Plain)
+    }
+
+    /// A row's values, each in the place of its column.
+    pub fn values<'c>(&self, cells: &[Cell<'c>]) -> Vec<Option<&'c str>> {
+        let mut values = vec![None; self.columns.len()];
+        for cell in cells {
+            if let Some(place) = self.place(cell.role, cell.id) {
+                values[place] = cell.value();
+            }
+        }
+        values
     }
 
     pub fn place(&self, role: Role, id: &str) -> Option<usize> {
