@@ -95,7 +95,7 @@ pub async fn take(
     };
     check(node, relay, carriage).map_err(|what| Problem::new(Code::ReceiptInvalid, what))?;
     let Some(taken) = EntryTaken::of(relay, request) else { return Ok(()) };
-    if stated(node).any(|(by, index, _)| by == relay && index == taken.index) {
+    if node.store.view().carriages_taken.contains_key(&(relay, taken.index)) {
         return Ok(()); // taken before, and the acknowledgement was lost
     }
     node.store.commit(Batch::of(taken)).await.map_err(Problem::from)?;
@@ -131,13 +131,9 @@ fn check(node: &Node, relay: MemberId, carriage: &Carriage) -> Result<(), &'stat
 /// Statements that were taken: the relay, the index in its journal, and what it says.
 pub fn stated(node: &Node) -> impl Iterator<Item = (MemberId, u64, Carriage)> + '_ {
     let taken = node.store.view().carriages_taken.clone();
-    taken.into_iter().filter_map(|at| match node.store.record(at)? {
-        Record::EntryTaken(taken) => match Declared::parse(&taken.envelope).ok()? {
-            Declared::Carriage(carriage) => {
-                Some((MemberId::from_slice(&taken.member).ok()?, taken.index, carriage))
-            }
-            _ => None,
-        },
-        _ => None,
+    taken.into_iter().filter_map(|((relay, index), at)| {
+        let Record::EntryTaken(taken) = node.store.record(at)? else { return None };
+        let Declared::Carriage(carriage) = Declared::parse(&taken.envelope).ok()? else { return None };
+        Some((relay, index, carriage))
     })
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use talanoa_proto::{
     application::Application,
-    carriage::{Carriage, Carried},
+    carriage::Carried,
     charter::{CharterFile, verify_endpoint},
     checkpoint::{Checkpoint, SignedNote},
     circle::Circles,
@@ -80,8 +80,9 @@ pub struct State {
     pub carried_unstated: BTreeMap<MemberId, BTreeSet<Carried>>,
     /// Statements of ours by journal index: to whom, and whether it was acknowledged.
     pub carriage_entries: BTreeMap<u64, (MemberId, bool)>,
-    /// Where statements of relays about our releases lie.
-    pub carriages_taken: Vec<Position>,
+    /// Where statements about our releases lie, by the relay and the index in its journal: one that arrives twice
+    /// at the same moment is written twice and counts once.
+    pub carriages_taken: BTreeMap<(MemberId, u64), Position>,
     /// The highest time that the ledger names.
     pub time_mark: u64,
 }
@@ -219,7 +220,7 @@ impl State {
             carried_under: BTreeSet::new(),
             carried_unstated: BTreeMap::new(),
             carriage_entries: BTreeMap::new(),
-            carriages_taken: Vec::new(),
+            carriages_taken: BTreeMap::new(),
             time_mark: 0,
         }
     }

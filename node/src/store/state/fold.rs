@@ -45,7 +45,12 @@ impl State {
             Record::EntryTaken(taken) => {
                 if let (Some(declared), Some(member)) = (declared, id(&taken.member)) {
                     match declared {
-                        Declared::Carriage(carriage) => self.fold_carriage_taken(carriage, at),
+                        Declared::Carriage(carriage) => {
+                            self.carriages_taken.entry((member, taken.index)).or_insert(at);
+                            for carried in &carriage.carried {
+                                self.readers.entry(carried.grant).or_default().insert(carried.reader);
+                            }
+                        }
                         other => self.fold_application(other, member),
                     }
                 }
@@ -62,7 +67,10 @@ impl State {
                     (declared, id(&taken.member))
                     && let Some(order) = self.orders.get_mut(&receipt.revocation)
                 {
-                    order.receipts.entry(member).or_default().push((*receipt_id, receipt.clone()));
+                    let receipts = order.receipts.entry(member).or_default();
+                    if !receipts.iter().any(|(id, _)| id == receipt_id) {
+                        receipts.push((*receipt_id, receipt.clone()));
+                    }
                 }
             }
             Record::Exported(export) => {
@@ -179,13 +187,6 @@ impl State {
             let carried = Carried { started, reader, release, grant, purpose, application };
             self.carried_under.insert((grant, reader));
             self.carried_unstated.entry(origin).or_default().insert(carried);
-        }
-    }
-
-    fn fold_carriage_taken(&mut self, carriage: &Carriage, at: Position) {
-        self.carriages_taken.push(at);
-        for carried in &carriage.carried {
-            self.readers.entry(carried.grant).or_default().insert(carried.reader);
         }
     }
 
