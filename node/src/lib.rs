@@ -19,6 +19,7 @@ pub mod feed;
 pub mod formats;
 pub mod fsck;
 pub mod get;
+pub mod guides;
 pub mod home;
 pub mod intake;
 pub mod keys;

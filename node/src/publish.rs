@@ -5,7 +5,7 @@
 //! ```
 
 use talanoa_proto::{
-    Code, entry,
+    entry,
     envelope::Envelope,
     id::{Commitment, DatasetId},
     limits,
@@ -14,9 +14,9 @@ use talanoa_proto::{
 
 use crate::{
     chunks::{self, Cut},
-    formats::{self, Guide, structure::Catalogue},
-    intake::{self, Checked, Claim, Faults, Refused},
-    mapping::{Mapping, MappingError},
+    formats::Guide,
+    guides::{self, Guides, Maintained},
+    intake::{self, Checked, Claim},
     node::{Node, own_entry},
     problem::Problem,
     store::{Batch, StoreError, shelf::Staging, state::DatasetHead},
@@ -34,9 +34,8 @@ pub struct Publication {
     pub lower_class: bool,
     pub strict: bool,
     pub dry_run: bool,
-    /// Which of the files says what the tables are made of, and which how plain ones are read.
-    pub structure: Option<String>,
-    pub mapping: Option<String>,
+    /// Which of the files say how the others are read.
+    pub guides: guides::Named,
 }
 
 #[derive(Clone, Debug)]
@@ -52,25 +51,26 @@ pub async fn publish(
     node: &Node,
     publication: Publication,
     staging: Staging,
-    names: Vec<String>,
+    mut names: Vec<String>,
 ) -> Result<Published, Problem> {
     let origin = node.origin()?;
     node.store.may_sign().await?;
     check_themes(node, &publication.description.themes)?;
     let claim = if publication.kind == ReleaseKind::Table { Claim::Table } else { Claim::Document };
-    if claim == Claim::Document && (publication.structure.is_some() || publication.mapping.is_some()) {
+    let named = publication.guides;
+    if claim == Claim::Document && (named.structure.is_some() || named.mapping.is_some()) {
         return Err(Problem::bad_request("a structure or a mapping is of tables: --kind table"));
     }
-    let guides = Guides { structure: publication.structure.clone(), mapping: publication.mapping.clone() };
     let strict = publication.strict;
+    let (agency, id) = (node.code.to_string(), publication.dataset.to_string());
+    let maintained = Maintained { agency, id, at: node.now() };
     let (staging, files) = blocking(move || {
-        let read_guides = guides.read(&staging, &names)?;
-        let guide = Guide { structure: read_guides.0.as_ref(), mapping: read_guides.1.as_ref() };
+        let guides = Guides::read(&staging, &mut names, named, &maintained)?;
         let claim = |name: &str| guides.claim(name).unwrap_or(claim);
         let files = names
             .iter()
             .enumerate()
-            .map(|(n, name)| read(&staging, n as u32, name, claim(name), strict, guide));
+            .map(|(n, name)| read(&staging, n as u32, name, claim(name), strict, guides.guide()));
         let files = files.collect::<Result<Vec<_>, Problem>>()?;
         Ok((staging, files))
     })
@@ -168,63 +168,6 @@ fn class(said: Option<Sensitivity>, lower: bool, last: Option<&DatasetHead>) -> 
             Err(Problem::bad_request(sentence).advise("say that it is meant: --lower-class"))
         }
         (Some(said), _) => Ok(said),
-    }
-}
-
-/// Of the files of a release, those that say how the others are read: part of it, signed as they are.
-struct Guides {
-    structure: Option<String>,
-    mapping: Option<String>,
-}
-
-impl Guides {
-    fn claim(&self, name: &str) -> Option<Claim> {
-        let is = |guide: &Option<String>| guide.as_deref() == Some(name);
-        match () {
-            () if is(&self.structure) => Some(Claim::Structure),
-            () if is(&self.mapping) => Some(Claim::Mapping),
-            () => None,
-        }
-    }
-
-    fn read(
-        &self,
-        staging: &Staging,
-        names: &[String],
-    ) -> Result<(Option<Catalogue>, Option<Mapping>), Problem> {
-        let path = |name: &String| {
-            let at = names.iter().position(|n| n == name);
-            let missing = || Problem::bad_request(format!("{name} was not sent"));
-            at.map(|n| staging.path(n as u32)).ok_or_else(missing)
-        };
-        let structure = match &self.structure {
-            None => None,
-            Some(name) => {
-                let mut file = std::fs::File::open(path(name)?).map_err(Problem::internal)?;
-                let (catalogue, _, found) = formats::read_structure(&mut file).map_err(Problem::internal)?;
-                if found.has_errors() {
-                    // Its own fault is told, not what tables look like beside half of it.
-                    let mut faults = Faults::default();
-                    found.faults().for_each(|fault| faults.push(fault));
-                    let refused = format!("{name}: {}", Refused { faults });
-                    return Err(Problem::new(Code::IntakeRefused, refused));
-                }
-                Some(catalogue)
-            }
-        };
-        let mapping = match &self.mapping {
-            None => None,
-            Some(name) => {
-                let bytes = std::fs::read(path(name)?).map_err(Problem::internal)?;
-                let text = String::from_utf8(bytes);
-                let text = text.map_err(|_| Problem::bad_request(format!("{name} is not UTF-8")))?;
-                let refused = |e: MappingError| {
-                    Problem::new(Code::IntakeRefused, format!("{name}: {e}, nothing was published"))
-                };
-                Some(Mapping::parse(&text).map_err(refused)?)
-            }
-        };
-        Ok((structure, mapping))
     }
 }
 

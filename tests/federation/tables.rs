@@ -65,7 +65,7 @@ fn sdmx_files_are_published_as_they_are_and_come_back_in_four_forms() {
         }
         folders.push(gathered);
     }
-    judge(&folders);
+    ask_judge("tables.py", &folders);
     let doc = root.path().join("d.pdf");
     fs::write(&doc, "%PDF-1.7").unwrap();
     let words = ["publish", doc.to_str().unwrap(), "--dataset", "D", "--title", "fr=T", "--kind", "practice"];
@@ -129,13 +129,57 @@ fn a_plain_table_comes_with_its_mapping_and_its_structure() {
     assert_eq!(
         table,
         "STRUCTURE,STRUCTURE_ID,ACTION,REF_AREA,SEX,TIME_PERIOD,OBS_VALUE\n\
-         dataflow,,I,FJ,F,2001,12.5\ndataflow,,I,VU,F,2002,\ndataflow,,I,FJ,F,2003,-1.25\n"
+         datastructure,A:DSD(1.0),I,FJ,F,2001,12.5\ndatastructure,A:DSD(1.0),I,VU,F,2002,\n\
+         datastructure,A:DSD(1.0),I,FJ,F,2003,-1.25\n"
     );
     let inspected = spc.talanoa(&["inspect", &rates, "--mapping", &mapping, "--json"]).ok();
     let inspected: serde_json::Value = serde_json::from_str(&inspected).unwrap();
     assert_eq!((&inspected["observations"], &inspected["sum"]), (&3.into(), &11.25.into()));
+    let inspect = ["inspect", &rates, "--mapping", &mapping, "--structure", &structure];
+    assert!(spc.talanoa(&inspect).ok().contains("REF_AREA"));
     fj.judge();
     spc.judge();
+}
+
+/// A mapping says what a table is made of: that is told as a structure, marked as inferred, signed with the rest.
+#[test]
+fn a_mapped_table_without_a_structure_comes_with_one_that_is_inferred() {
+    let root = tempfile::tempdir().unwrap();
+    let [mut fj] = federation(root.path(), ["FJ"]);
+    fj.serve();
+    let path = |name: &str| root.path().join(name).to_str().unwrap().to_owned();
+    let (rates, mapping, taken) = (path("rates.csv"), path("m.toml"), path("structure.inferred.json"));
+    fs::write(&rates, "Country;Year;Rate;Note\nFiji;2001;12,5;a\nVanuatu;2002;..;\n").unwrap();
+    fs::write(&mapping, format!("{MAPPING}attribute = [{{ id = \"NOTE\", column = \"Note\" }}]\n")).unwrap();
+    fs::write(&taken, "x,y\n1,2\n").unwrap();
+    let publish = |files: &[&str]| {
+        let rest = ["--mapping", &mapping, "--dataset", "RATES", "--title", "T"];
+        fj.talanoa(&[&["publish"], files, &rest].concat())
+    };
+    publish(&[&rates, &taken]).refused(1, "rename that file, or give it as --structure");
+    assert!(fj.list("releases").is_empty(), "nothing is half published");
+    publish(&[&rates]).ok();
+
+    let out = path("out");
+    fj.talanoa(&["get", "FJ/RATES@1", "--out", &out, "--format", "sdmx-csv"]).ok();
+    fj.talanoa(&["verify", &out]).ok();
+    let table = fs::read_to_string(Path::new(&out).join("derived/rates.sdmx.csv")).unwrap();
+    assert!(
+        table.ends_with("\ndatastructure,FJ:RATES(1.0.0-draft),I,VU,F,2002,,\n"),
+        "the table names its structure: {table}"
+    );
+    let inferred = Path::new(&out).join("structure.inferred.json");
+    let found = fj.talanoa(&["inspect", inferred.to_str().unwrap(), "--json"]).ok();
+    let found: serde_json::Value = serde_json::from_str(&found).unwrap();
+    assert_eq!(found["dimensions"], serde_json::json!(["REF_AREA", "SEX", "TIME_PERIOD"]));
+    assert!(fs::read_to_string(&inferred).unwrap().contains("INFERRED"));
+    if let Some(said) = ask_judge("structure.py", &[inferred]) {
+        assert_eq!(
+            said,
+            "FJ:RATES(1.0.0-draft)\ndimensions REF_AREA SEX TIME_PERIOD\nattributes NOTE\nmeasures OBS_VALUE\n"
+        );
+    }
+    fj.judge();
 }
 
 fn gather(from: &Path, to: &Path) {
@@ -144,15 +188,16 @@ fn gather(from: &Path, to: &Path) {
     }
 }
 
-/// Other people's readers, where `.ci/run` has installed them.
-fn judge(folders: &[PathBuf]) {
+/// Other people's readers, where `.ci/run` has installed them: what they say.
+fn ask_judge(script: &str, words: &[PathBuf]) -> Option<String> {
     let Some(python) = std::env::var_os("TALANOA_JUDGE") else {
         println!("skipped: the judgement by pandas, pyarrow and pysdmx, TALANOA_JUDGE is not set");
-        return;
+        return None;
     };
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("judges/tables.py");
-    let judged = Command::new(python).arg(script).args(folders).output().unwrap();
-    let said = [judged.stdout, judged.stderr].concat();
-    println!("{}", String::from_utf8_lossy(&said));
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("judges").join(script);
+    let judged = Command::new(python).arg(script).args(words).output().unwrap();
+    let said = String::from_utf8_lossy(&judged.stdout).into_owned();
+    println!("{said}{}", String::from_utf8_lossy(&judged.stderr));
     assert!(judged.status.success());
+    Some(said)
 }

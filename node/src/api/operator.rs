@@ -23,7 +23,9 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
     clock::rfc3339,
-    config, consent, export, get, intake, keys, listing,
+    config, consent, export, get,
+    guides::Named,
+    intake, keys, listing,
     node::Node,
     problem::Problem,
     publish::{self, Publication, blocking},
@@ -148,8 +150,10 @@ impl Operator for OperatorService {
             lower_class: request.lower,
             strict: request.strict,
             dry_run: request.dry_run,
-            structure: Some(request.structure).filter(|name| !name.is_empty()),
-            mapping: Some(request.mapping).filter(|name| !name.is_empty()),
+            guides: Named {
+                structure: Some(request.structure).filter(|name| !name.is_empty()),
+                mapping: Some(request.mapping).filter(|name| !name.is_empty()),
+            },
         };
         let done = publish::publish(&self.node, publication, staging, names).await?;
         let reference = format!("{}/{dataset}@{}", self.node.code, done.number);

@@ -357,7 +357,8 @@ pub struct Publish {
     /// A structure message (DSD) to check the tables against; it is published with them
     #[arg(long, value_name = "FILE")]
     pub structure: Option<PathBuf>,
-    /// How plain tables are to be read (`talanoa map` proposes one); it is published with them
+    /// How plain tables are to be read (`talanoa map` proposes one); it is published with them, and so is
+    /// the structure that it implies where --structure gives none
     #[arg(long, value_name = "FILE")]
     pub mapping: Option<PathBuf>,
     /// A class below that of the release before is meant

@@ -22,6 +22,7 @@ use crate::{
     clock::{Clock, SystemClock},
     fsck::{self, Report},
     get::Gotten,
+    guides::Named,
     home::{Founding, Home},
     keys,
     node::Node,
@@ -127,8 +128,7 @@ impl Actor {
         let staging = node.store.shelf().staging(&format!("incoming-{dataset}"))?;
         staging.file(0)?.write_at(table.as_bytes(), 0)?;
         let publication = Publication {
-            structure: None,
-            mapping: None,
+            guides: Named::default(),
             dataset: dataset.parse()?,
             kind: ReleaseKind::Table,
             description: Description {

@@ -186,7 +186,7 @@ fn read_message(
         && !matches!(family, Ok(Family::Xml | Family::Json))
         && !csv::begins_as_sdmx(&first)
     {
-        return Ok(mapping::pour(input, mapping, sink)?);
+        return Ok(mapping::pour(input, mapping, guide.structure, sink)?);
     }
     let reading = &mut Reading { definitions: guide.structure, found, sink };
     match family? {

@@ -37,6 +37,8 @@ pub struct Component {
 pub struct Dsd {
     /// `AGENCY:ID`
     pub name: String,
+    /// Empty: 1.0, as the standard has it.
+    pub version: String,
     pub components: Vec<Component>,
     /// In the order of the key.
     pub dimensions: Vec<String>,
@@ -44,6 +46,12 @@ pub struct Dsd {
 }
 
 impl Dsd {
+    /// `AGENCY:ID(VERSION)`
+    pub fn reference(&self) -> String {
+        let version = if self.version.is_empty() { "1.0" } else { &self.version };
+        format!("{}({version})", self.name)
+    }
+
     pub fn component(&self, id: &str) -> Option<&Component> {
         self.roles.get(id).and_then(|n| self.components.get(*n))
     }
@@ -190,10 +198,10 @@ impl Catalogue {
         Ok(())
     }
 
-    pub fn begin_dsd(&mut self, name: String) -> Result<(), Fault> {
-        self.count(2 * name.len())?;
+    pub fn begin_dsd(&mut self, name: String, version: String) -> Result<(), Fault> {
+        self.count(2 * name.len() + version.len())?;
         self.places.insert(name.clone(), self.dsds.len());
-        self.dsds.push(Dsd { name, ..Dsd::default() });
+        self.dsds.push(Dsd { name, version, ..Dsd::default() });
         Ok(())
     }
 
@@ -309,14 +317,14 @@ mod tests {
     #[test]
     fn a_definition_is_found_by_its_name_its_flow_or_alone() {
         let mut catalogue = Catalogue::keeping_codes();
-        catalogue.begin_dsd("A:ONE".into()).unwrap();
+        catalogue.begin_dsd("A:ONE".into(), "2.1".into()).unwrap();
         catalogue.add_component(component("FREQ", Role::Dimension)).unwrap();
-        assert_eq!(catalogue.dsd_of("X:ANY(1.0)").unwrap().name, "A:ONE");
-        catalogue.begin_dsd("A:TWO".into()).unwrap();
+        assert_eq!(catalogue.dsd_of("X:ANY(1.0)").unwrap().reference(), "A:ONE(2.1)");
+        catalogue.begin_dsd("A:TWO".into(), String::new()).unwrap();
         catalogue.add_component(component("SEX", Role::Dimension)).unwrap();
         catalogue.add_dataflow("A:FLOW".into(), "A:TWO".into()).unwrap();
         assert_eq!(catalogue.dsd_of("A:ONE(2.0)").unwrap().name, "A:ONE");
-        assert_eq!(catalogue.dsd_of("A:FLOW(1.0+)").unwrap().name, "A:TWO");
+        assert_eq!(catalogue.dsd_of("A:FLOW(1.0+)").unwrap().reference(), "A:TWO(1.0)");
         assert!(catalogue.dsd_of("X:ANY(1.0)").is_none());
     }
 

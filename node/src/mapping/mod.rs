@@ -9,6 +9,7 @@ mod columns;
 mod decimal;
 mod encoding;
 mod file;
+pub mod infer;
 mod pour;
 pub mod propose;
 mod read;

@@ -4,17 +4,28 @@ use std::io::{self, Read};
 
 use super::{MappedObservation, Mapping, read_within};
 use crate::{
-    formats::model::{Action, DataSet, Kind, Message, Observation, Pairs, Sink, TIME_PERIOD},
+    formats::{
+        model::{Action, DataSet, Kind, Message, Observation, Pairs, Sink, TIME_PERIOD},
+        structure::{Catalogue, Dsd},
+    },
     intake::{Fault, Faults, IntakeError, Limits},
 };
 
 /// `Err`: the file could not be read; what is wrong with it goes to the sink.
-pub fn pour(input: impl Read, mapping: &Mapping, sink: &mut dyn Sink) -> io::Result<()> {
+///
+/// A plain table names no structure: with `definitions` that hold but one, it is of that one.
+pub fn pour(
+    input: impl Read,
+    mapping: &Mapping,
+    definitions: Option<&Catalogue>,
+    sink: &mut dyn Sink,
+) -> io::Result<()> {
     sink.message(Message { format: "CSV with a mapping".into(), version: String::new(), kind: Kind::Data });
+    let dsd = definitions.and_then(|d| d.dsd_of(""));
     sink.data_set(&DataSet {
-        kind: "",
-        structure: "",
-        dsd: None,
+        kind: dsd.map_or("", |_| "datastructure"),
+        structure: &dsd.map(Dsd::reference).unwrap_or_default(),
+        dsd,
         dimensions: &mapping.dimension_ids(),
         is_presumed: false,
         has_measure: true,

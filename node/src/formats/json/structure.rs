@@ -63,7 +63,7 @@ impl<'de> Items<'de> for Each<'_, '_> {
             What::Dataflow => self.found.add_dataflow(name, structure::of_urn(&artefact.structure)),
             What::Dsd => self
                 .found
-                .begin_dsd(name)
+                .begin_dsd(name, artefact.version)
                 .and_then(|()| artefact.components.into_iter().try_for_each(|c| self.found.add_component(c))),
         };
         told.map_err(|fault| self.shared.stop(fault))?;
@@ -76,6 +76,7 @@ struct Artefact<'s> {
     shared: &'s Shared,
     agency: String,
     id: String,
+    version: String,
     structure: String,
     /// A codelist of which only a part is here.
     is_open: bool,
@@ -85,8 +86,17 @@ struct Artefact<'s> {
 
 impl<'s> Artefact<'s> {
     fn new(shared: &'s Shared) -> Self {
-        let (agency, id, structure) = Default::default();
-        Self { shared, agency, id, structure, is_open: false, codes: Vec::new(), components: Vec::new() }
+        let (agency, id, version, structure) = Default::default();
+        Self {
+            shared,
+            agency,
+            id,
+            version,
+            structure,
+            is_open: false,
+            codes: Vec::new(),
+            components: Vec::new(),
+        }
     }
 }
 
@@ -96,6 +106,7 @@ impl<'de> Fields<'de> for Artefact<'_> {
         match key {
             "agencyID" => self.agency = map.next_value::<Text>()?.0.unwrap_or_default(),
             "id" => self.id = map.next_value::<Text>()?.0.unwrap_or_default(),
+            "version" => self.version = map.next_value::<Text>()?.0.unwrap_or_default(),
             "structure" => self.structure = map.next_value::<Text>()?.0.unwrap_or_default(),
             "isPartial" => self.is_open |= map.next_value::<Text>()?.0.as_deref() == Some("true"),
             "codelistExtensions" => {

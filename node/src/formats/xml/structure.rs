@@ -74,7 +74,9 @@ impl Walk {
             {
                 found.add_code(&self.codelist, id)?;
             }
-            ("DataStructures", "DataStructure") => found.begin_dsd(reference(xml))?,
+            ("DataStructures", "DataStructure") => {
+                found.begin_dsd(reference(xml), xml.attribute("version").unwrap_or_default().to_owned())?;
+            }
             ("Dataflows", "Dataflow") => self.dataflow = Some((reference(xml), String::new())),
             ("ConceptSchemes" | "Concepts", "ConceptScheme") => self.scheme = reference(xml),
             ("ConceptScheme", "Concept") => {
