@@ -10,6 +10,7 @@ pub mod structure;
 
 mod csv;
 mod grouped;
+mod groups;
 mod json;
 mod plain;
 mod reading;

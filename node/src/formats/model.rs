@@ -146,6 +146,11 @@ impl Pairs {
         self.ends.is_empty()
     }
 
+    /// What they take of memory, about.
+    pub fn bytes(&self) -> usize {
+        self.text.len() + self.ends.len() * size_of::<(usize, usize)>() + size_of::<Self>()
+    }
+
     pub fn clear(&mut self) {
         self.truncate(0);
     }

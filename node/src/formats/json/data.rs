@@ -6,6 +6,7 @@ use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 
 use super::{
     super::{
+        groups::Groups,
         model::{Action, DataSet, Message, Observation, Pairs, Sink, TIME_PERIOD},
         reading::Reading,
         stop::Stop,
@@ -48,8 +49,15 @@ fn run(
     outline: &Outline,
     reading: &mut Reading<'_>,
 ) -> Result<(), Stop> {
-    let mut top =
-        Top { shared, outline, reading, next: 0, key: Pairs::default(), attributes: Pairs::default() };
+    let mut top = Top {
+        shared,
+        outline,
+        reading,
+        next: 0,
+        key: Pairs::default(),
+        attributes: Pairs::default(),
+        groups: Groups::default(),
+    };
     pass(input, shared, Object(shared, &mut top))
 }
 
@@ -72,6 +80,8 @@ pub struct Top<'p, 'r> {
     next: usize,
     pub key: Pairs,
     pub attributes: Pairs,
+    /// Of the data set in hand.
+    pub groups: Groups,
 }
 
 impl<'de> Fields<'de> for Top<'_, '_> {
@@ -93,6 +103,7 @@ impl<'de> Items<'de> for Top<'_, '_> {
         let is_told = self.next < self.outline.data_sets.len();
         self.next += 1;
         self.attributes.clear();
+        self.groups = Groups::default();
         let is_lost = is_told && place >= layouts.len();
         if is_told {
             self.begin(action, layout);
@@ -105,12 +116,7 @@ impl<'de> Items<'de> for Top<'_, '_> {
 
 impl Top<'_, '_> {
     fn begin(&mut self, action: Action, layout: &Layout) {
-        let all = || layout.data_set.iter().chain(&layout.series).chain(&layout.observation);
-        let mut placed: Vec<(u64, &str)> =
-            all().map(|c| (c.position.unwrap_or(u64::MAX), c.id.as_str())).collect();
-        // Equal places, and none, stay in the order of the message.
-        placed.sort_by_key(|(position, _)| *position);
-        let dimensions: Vec<String> = placed.into_iter().map(|(_, id)| id.to_owned()).collect();
+        let dimensions: Vec<String> = layout.dimensions().into_iter().map(|c| c.id.clone()).collect();
         let dsd = self.reading.dsd_of(&layout.structure);
         let data_set = DataSet {
             kind: "",
@@ -140,6 +146,10 @@ impl<'de> Fields<'de> for Set<'_, '_, '_> {
             // As the standard writes them: before what they are of.
             self.top.attributes.clear();
             return attributes(self.top, &self.layout.data_set_attributes, map);
+        }
+        if key == "dimensionGroupAttributes" {
+            let dimensions = self.layout.dimensions();
+            return map.next_value_seed(Object(shared, &mut AllGroups { set: self, dimensions }));
         }
         if !matches!(key, "series" | "observations") {
             return map.next_value::<IgnoredAny>().map(|_| ());
@@ -193,6 +203,32 @@ impl Set<'_, '_, '_> {
         let fault = Fault::error("json.index", message).at(self.top.shared.line());
         self.top.reading.sink.fault(fault);
         false
+    }
+}
+
+/// `0::2`, an index for each dimension of the group and nothing for the others, with its attributes.
+struct AllGroups<'x, 'l, 't, 'p, 'r> {
+    set: &'x mut Set<'t, 'p, 'r>,
+    dimensions: Vec<&'l Component>,
+}
+
+impl<'de> Fields<'de> for AllGroups<'_, '_, '_, '_, '_> {
+    fn field<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        let top = &mut *self.set.top;
+        let (shared, row) = (top.shared, top.shared.line());
+        let mut of_key = Pairs::default();
+        for (component, part) in self.dimensions.iter().zip(key.split(':')) {
+            let id = if component.is_time { TIME_PERIOD } else { &component.id };
+            if let Some(value) = part.parse().ok().and_then(|n| component.values.get(n)) {
+                of_key.push(id, value).map_err(|fault| shared.stop(fault))?;
+            }
+        }
+        let of_data_set = std::mem::take(&mut top.attributes);
+        attributes(top, &self.set.layout.group_attributes, map)?;
+        let of_group = std::mem::replace(&mut top.attributes, of_data_set);
+        let told = top.groups.add(&of_key, of_group);
+        told.into_iter().for_each(|fault| top.reading.sink.fault(fault.at(row)));
+        Ok(())
     }
 }
 

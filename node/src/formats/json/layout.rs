@@ -21,6 +21,17 @@ pub struct Layout {
     pub attributes: Vec<Component>,
     pub series_attributes: Vec<Component>,
     pub data_set_attributes: Vec<Component>,
+    pub group_attributes: Vec<Component>,
+}
+
+impl Layout {
+    /// All of them, in the order of the key. Equal places, and none, stay in the order of the message.
+    pub fn dimensions(&self) -> Vec<&Component> {
+        let mut all: Vec<&Component> =
+            self.data_set.iter().chain(&self.series).chain(&self.observation).collect();
+        all.sort_by_key(|c| c.position.unwrap_or(u64::MAX));
+        all
+    }
 }
 
 pub struct LayoutReader<'s> {
@@ -37,26 +48,26 @@ impl<'s> LayoutReader<'s> {
 impl<'de> Fields<'de> for LayoutReader<'_> {
     fn field<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         let shared = self.shared;
-        let levels = || Levels { shared, data_set: Vec::new(), series: Vec::new(), observation: Vec::new() };
         match key {
             "dimensions" => {
-                let mut levels = levels();
+                let mut levels = Levels::new(shared);
                 map.next_value_seed(Object(shared, &mut levels))?;
                 self.layout.data_set = levels.data_set;
                 self.layout.series = levels.series;
                 self.layout.observation = levels.observation;
             }
             "measures" => {
-                let mut levels = levels();
+                let mut levels = Levels::new(shared);
                 map.next_value_seed(Object(shared, &mut levels))?;
                 self.layout.measures = levels.observation;
             }
             "attributes" => {
-                let mut levels = levels();
+                let mut levels = Levels::new(shared);
                 map.next_value_seed(Object(shared, &mut levels))?;
                 self.layout.data_set_attributes = levels.data_set;
                 self.layout.series_attributes = levels.series;
                 self.layout.attributes = levels.observation;
+                self.layout.group_attributes = levels.groups;
             }
             "links" => map.next_value_seed(Array(&mut Links(shared, &mut self.layout.structure)))?,
             _ => map.next_value_seed(Skip(shared))?,
@@ -71,6 +82,14 @@ struct Levels<'s> {
     data_set: Vec<Component>,
     series: Vec<Component>,
     observation: Vec<Component>,
+    groups: Vec<Component>,
+}
+
+impl<'s> Levels<'s> {
+    fn new(shared: &'s Shared) -> Self {
+        let (data_set, series, observation, groups) = Default::default();
+        Self { shared, data_set, series, observation, groups }
+    }
 }
 
 impl<'de> Fields<'de> for Levels<'_> {
@@ -80,6 +99,7 @@ impl<'de> Fields<'de> for Levels<'_> {
             "dataSet" => &mut self.data_set,
             "series" => &mut self.series,
             "observation" => &mut self.observation,
+            "dimensionGroup" => &mut self.groups,
             _ => return map.next_value_seed(Skip(self.shared)),
         };
         map.next_value_seed(Array(&mut components))?;

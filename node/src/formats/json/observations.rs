@@ -75,6 +75,7 @@ impl Observations<'_, '_, '_, '_> {
                 Text::Nothing => {}
             }
         }
+        top.groups.attach(&top.key, &mut top.attributes).map_err(|fault| shared.stop(fault))?;
         top.reading.sink.observation(&Observation {
             row,
             action,

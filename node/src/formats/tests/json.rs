@@ -139,14 +139,14 @@ fn equal_keys_far_from_each_other_are_found_too() {
     }
 }
 
-/// Attributes of the data set and of the series are of every observation below them.
+/// Attributes of the data set, of a group and of a series are of every observation below them.
 #[test]
-fn attributes_of_data_set_and_series_are_of_each_observation() {
+fn attributes_of_data_set_group_and_series_are_of_each_observation() {
     let text = r#"{"meta":{"schema":"2.0.0"},"data":{"structures":[{"dimensions":{"series":[{"id":"B","values":["b","c"]}],
         "observation":[{"id":"TIME_PERIOD","values":["2001","2002"]}]},
-        "attributes":{"dataSet":[{"id":"UNIT","values":[{"id":"PC"}]}],"series":[{"id":"T","values":[{"id":"x"},{"id":"y"}]}],
+        "attributes":{"dataSet":[{"id":"UNIT","values":[{"id":"PC"}]}],"series":[{"id":"T","values":[{"id":"x"},{"id":"y"}]}],"dimensionGroup":[{"id":"G","values":["g","h"]}],
         "observation":[{"id":"C","values":["v"]}]}}],
-        "dataSets":[{"action":"Replace","attributes":[0],"series":{"0":{"attributes":[1],"observations":{"0":[1.5,0],"1":[2]}},
+        "dataSets":[{"action":"Replace","attributes":[0],"dimensionGroupAttributes":{"1:":[1],"0:1":[0]},"series":{"0":{"attributes":[1],"observations":{"0":[1.5,0],"1":[2]}},
         "1":{"attributes":[null],"observations":{"0":[3]}}}}]}}"#;
     let heard: Vec<String> = heard(text)
         .into_iter()
@@ -154,6 +154,6 @@ fn attributes_of_data_set_and_series_are_of_each_observation() {
         .collect();
     assert_eq!(
         heard,
-        ["series B=b", "1.5 | UNIT=PC T=y C=v", "2 | UNIT=PC T=y", "series B=c", "3 | UNIT=PC"]
+        ["series B=b", "1.5 | UNIT=PC T=y C=v", "2 | UNIT=PC T=y G=g", "series B=c", "3 | UNIT=PC G=h"]
     );
 }

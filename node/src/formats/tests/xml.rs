@@ -153,14 +153,15 @@ fn broken_documents_are_no_success() {
     }
 }
 
-/// Attributes of the data set are of every observation in it.
+/// Attributes of the data set are of every observation in it, those of a group of the observations it names.
 #[test]
-fn attributes_of_a_data_set_are_of_each_observation() {
+fn attributes_of_data_sets_and_groups_are_of_each_observation() {
     let specific = "<StructureSpecificData xmlns='http://www.sdmx.org/resources/sdmxml/schemas/v2_1/message' xmlns:s='x'><Header/>\
-        <DataSet s:structureRef='S' action='Append' UNIT='PC'><Series A='1' ><Obs TIME_PERIOD='2001' OBS_VALUE='1' N='n'/></Series>\
+        <DataSet s:structureRef='S' action='Append' UNIT='PC'><Group A='1' TITLE='t'/><Group A='3' TITLE='u'/><Series A='1' ><Obs TIME_PERIOD='2001' OBS_VALUE='1' N='n'/></Series>\
         <Obs A='2' TIME_PERIOD='2002' OBS_VALUE='2'/></DataSet></StructureSpecificData>";
     let generic = "<GenericData xmlns='http://www.sdmx.org/resources/sdmxml/schemas/v2_1/message'><Header/><DataSet>\
         <Attributes><Value id='UNIT' value='PC'/></Attributes>\
+        <Group type='G'><GroupKey><Value id='A' value='1'/></GroupKey><Attributes><Value id='TITLE' value='t'/></Attributes></Group>\
         <Series><SeriesKey><Value id='A' value='1'/></SeriesKey><Obs><ObsDimension value='2001'/><ObsValue value='1'/>\
         <Attributes><Value id='N' value='n'/></Attributes></Obs></Series>\
         <Series><SeriesKey><Value id='A' value='2'/></SeriesKey><Obs><ObsDimension value='2002'/><ObsValue value='2'/></Obs></Series>\
@@ -168,6 +169,6 @@ fn attributes_of_a_data_set_are_of_each_observation() {
     for text in [specific, generic] {
         let heard: Vec<String> =
             heard(text).into_iter().filter_map(|l| Some(l.split_once("| ")?.1.to_owned())).collect();
-        assert_eq!(heard, ["1 | UNIT=PC N=n", "2 | UNIT=PC"], "{text}");
+        assert_eq!(heard, ["1 | UNIT=PC N=n TITLE=t", "2 | UNIT=PC"], "{text}");
     }
 }

@@ -4,6 +4,7 @@ use std::io::Read;
 
 use super::{
     super::{
+        groups::Groups,
         model::{Action, DataSet, Observation, Pairs, TIME_PERIOD},
         reading::Reading,
         stop::Stop,
@@ -32,6 +33,7 @@ pub struct Body<'a> {
     pub attributes: Pairs,
     /// How many of them the data set gives: they are of each observation.
     pub of_data_set: usize,
+    pub groups: Groups,
     pub value: Option<String>,
 }
 
@@ -45,7 +47,10 @@ impl Body<'_> {
         self.dsd.map_or(super::super::model::OBS_VALUE, Dsd::primary_measure)
     }
 
-    pub fn emit(&mut self, row: u64, reading: &mut Reading<'_>) {
+    /// With what its groups say.
+    pub fn emit(&mut self, row: u64, reading: &mut Reading<'_>) -> Result<(), Stop> {
+        let own = self.attributes.len();
+        self.groups.attach(&self.key, &mut self.attributes).map_err(|fault| Stop::from(fault).at(row))?;
         reading.sink.observation(&Observation {
             row,
             action: self.action,
@@ -54,6 +59,8 @@ impl Body<'_> {
             value: self.value.as_deref().map(str::trim),
             attributes: &self.attributes,
         });
+        self.attributes.truncate(own);
+        Ok(())
     }
 }
 
@@ -127,6 +134,7 @@ fn data_set<R: Read>(
         key: Pairs::default(),
         of_data_set: attributes.len(),
         attributes,
+        groups: Groups::default(),
         value: None,
     };
     match layout {

@@ -29,13 +29,33 @@ pub fn read<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Bod
                     values(xml, &mut body.attributes)?;
                     body.of_data_set = body.attributes.len();
                 }
-                // Attributes of groups of series carry no observation.
+                "Group" => group(xml, reading, body)?,
                 _ => xml.skip()?,
             },
             Token::Close | Token::End => return Ok(()),
             Token::Text => {}
         }
     }
+}
+
+/// Attributes of several series.
+fn group<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Body<'_>) -> Result<(), Stop> {
+    let row = xml.row;
+    let (mut key, mut attributes) = (Pairs::default(), Pairs::default());
+    loop {
+        match xml.next()? {
+            Token::Open => match xml.name.as_str() {
+                "GroupKey" => values(xml, &mut key)?,
+                "Attributes" => values(xml, &mut attributes)?,
+                _ => xml.skip()?,
+            },
+            Token::Close | Token::End => break,
+            Token::Text => {}
+        }
+    }
+    let told = body.groups.add(&key, attributes);
+    told.into_iter().for_each(|fault| reading.sink.fault(fault.at(row)));
+    Ok(())
 }
 
 fn series<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Body<'_>) -> Result<(), Stop> {
@@ -104,8 +124,7 @@ fn observation<R: Read>(
             Token::Text => {}
         }
     }
-    body.emit(row, reading);
-    Ok(())
+    body.emit(row, reading)
 }
 
 /// `<Value id="…" value="…"/>`, as many as there are.

@@ -43,7 +43,7 @@ pub fn read<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Bod
                     body.attributes.truncate(body.of_data_set);
                     observation(xml, reading, body, false)?;
                 }
-                // Attributes of groups of series: they carry no observation.
+                "Group" => group(xml, reading, body)?,
                 _ => xml.skip()?,
             },
             Token::Close | Token::End => return Ok(()),
@@ -51,6 +51,23 @@ pub fn read<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Bod
         }
         body.action = action;
     }
+}
+
+/// Attributes of several series. Without a definition their own keys tell which components are dimensions.
+fn group<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Body<'_>) -> Result<(), Stop> {
+    let row = xml.row;
+    let (mut key, mut rest) = (Pairs::default(), Pairs::default());
+    for (id, value) in components(&xml.attributes) {
+        let is_dimension = body.dsd.is_some_and(|dsd| dsd.role(id) == Some(Role::Dimension));
+        let part = if is_dimension { &mut key } else { &mut rest };
+        part.push(id, value).map_err(|fault| Stop::from(fault).at(row))?;
+    }
+    let told = match body.dsd {
+        Some(_) => body.groups.add(&key, rest),
+        None => body.groups.add_unsorted(rest),
+    };
+    told.into_iter().for_each(|fault| reading.sink.fault(fault.at(row)));
+    xml.skip()
 }
 
 fn series<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Body<'_>) -> Result<(), Stop> {
@@ -122,8 +139,7 @@ fn observation<R: Read>(
             Token::Text => {}
         }
     }
-    body.emit(row, reading);
-    Ok(())
+    body.emit(row, reading)
 }
 
 impl Body<'_> {
