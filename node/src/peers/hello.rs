@@ -165,13 +165,12 @@ pub async fn judge_own(node: &Node, member: MemberId, note: &Bytes) -> bool {
         }
     }
     let head = OwnHead { member, shown, size: node.store.checkpoint().checkpoint().size };
-    if node.store.view().own_head_shown.is_none() {
+    if node.store.set_signing(Signing::Stopped(head.clone())) {
         tracing::error!(peer = %member.short(), "{head}: nothing new is signed");
         let record =
             OwnHeadShown { member: member.to_bytes(), note: note.clone(), size: head.size, at: node.now() };
         let _ = node.store.commit(Batch::of(record)).await;
     }
-    node.store.set_signing(Signing::Stopped(head));
     false
 }
 

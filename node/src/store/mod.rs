@@ -180,15 +180,16 @@ impl Store {
         self.inner.signing.borrow().clone()
     }
 
-    /// What members said. Once stopped it stays so: only another directory mends it.
-    pub fn set_signing(&self, told: Signing) {
+    /// What members said. Once stopped it stays so: only another directory mends it. Returns whether it
+    /// changed: of several members that say the same at once, one is the first.
+    pub fn set_signing(&self, told: Signing) -> bool {
         self.inner.signing.send_if_modified(|signing| {
             let changes = !matches!(signing, Signing::Stopped(_)) && *signing != told;
             if changes {
                 *signing = told;
             }
             changes
-        });
+        })
     }
 
     /// Whether our journal contains a head that was shown to us as ours.
