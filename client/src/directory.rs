@@ -15,6 +15,7 @@ use std::{
     io::{Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
@@ -53,6 +54,8 @@ struct Peer {
     releases: BTreeMap<Commitment, (Proven, Release)>,
     grants: BTreeMap<ObjectId, Proven>,
     terms: BTreeMap<[u8; 32], String>,
+    /// Grants that were revoked with purge.
+    purged: Vec<ObjectId>,
     chain: Vec<Bytes>,
     /// Length of the whole records in `feed`: what follows is a torn tail.
     feed_bytes: u64,
@@ -99,6 +102,7 @@ impl Directory {
             releases: BTreeMap::new(),
             grants: BTreeMap::new(),
             terms: BTreeMap::new(),
+            purged: Vec::new(),
             chain: card.chain.iter().map(|e| e.to_bytes()).collect(),
             feed_bytes: 0,
         };
@@ -108,6 +112,7 @@ impl Directory {
                 peer.fold(&kept)?;
                 peer.feed_bytes += frame(&kept).len() as u64;
             }
+            self.purge(&mut peer)?;
         }
         Ok(peer)
     }
@@ -123,14 +128,21 @@ impl Directory {
         Ok(self.root.join(peer.code.as_str()).join("partial").join(release.to_string()))
     }
 
-    /// Erases what no live grant covers any more: the folder first, then the record of it.
+    /// Erases what purged grants were about and none in force lets us hold: the folder first, then the record of it.
+    /// A crash before its end is made good when the peer is loaded again.
     fn purge(&self, peer: &mut Peer) -> Result<(), KeepError> {
+        let goes = |r: &Release| {
+            peer.trusted.was_given(r, &peer.purged) && !peer.trusted.lets_hold(r, unix_seconds())
+        };
         let gone: Vec<Commitment> = peer
             .releases
             .iter()
-            .filter(|(_, (_, release))| peer.trusted.grant_for(release).is_none())
+            .filter(|(_, (_, release))| goes(release))
             .map(|(commitment, _)| *commitment)
             .collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
         let home = self.root.join(peer.code.as_str());
         for commitment in &gone {
             let Some((_, release)) = peer.releases.remove(commitment) else { continue };
@@ -147,7 +159,7 @@ impl Directory {
     }
 
     fn provenance(&self, peer: &Peer, proven: &Proven, release: &Release) -> Result<Provenance, KeepError> {
-        let grant = peer.trusted.grant_for(release).and_then(|id| peer.grants.get(&id));
+        let grant = peer.trusted.grant_for(release, unix_seconds()).and_then(|id| peer.grants.get(&id));
         let file = |d: &talanoa_proto::release::Distribution| provenance::File {
             name: d.name.clone(),
             bytes: d.bytes,
@@ -194,7 +206,7 @@ impl Peer {
     }
 
     fn terms_of(&self, release: &Release) -> Option<String> {
-        let grant = self.trusted.consent().get(&self.trusted.grant_for(release)?)?;
+        let grant = self.trusted.consent().get(&self.trusted.grant_for(release, unix_seconds())?)?;
         self.terms.get(&grant.obligations.terms_sha256?).cloned()
     }
 
@@ -210,6 +222,7 @@ impl Peer {
             Declared::Terms(terms) => {
                 self.terms.insert(terms.hash(), terms.text.clone());
             }
+            Declared::Revocation(_, r) if r.purge => self.purged.extend(&r.grants),
             Declared::Identity(event) if event.seq as usize == self.chain.len() => {
                 self.chain.push(entry.envelope().clone());
             }
@@ -244,9 +257,7 @@ impl Memory for Directory {
         fs::create_dir_all(path.parent().unwrap_or(&self.root))?;
         peer.feed_bytes = append(&path, peer.feed_bytes, &kept)?;
         peer.fold(&kept)?;
-        let purge =
-            step.entries.iter().any(|(v, _)| matches!(v.declared(), Declared::Revocation(_, r) if r.purge));
-        if purge { self.purge(peer) } else { Ok(()) }
+        self.purge(peer)
     }
 
     async fn wanted(&self, member: MemberId) -> Result<Vec<Wanted>, KeepError> {
@@ -255,7 +266,7 @@ impl Memory for Directory {
         let mut wanted = Vec::new();
         for (commitment, (_, release)) in &peer.releases {
             let home = self.root.join(peer.code.as_str()).join(folder_name(release));
-            let Some(grant) = peer.trusted.grant_for(release) else { continue };
+            let Some(grant) = peer.trusted.grant_for(release, unix_seconds()) else { continue };
             let reads = peer.trusted.consent().get(&grant).is_some_and(|g| g.actions.contains(&Action::Read));
             if reads && !home.exists() {
                 wanted.push(Wanted { commitment: *commitment, release: release.clone(), grant });
@@ -421,4 +432,8 @@ fn rewrite_feed(path: &Path, kept: &[Kept]) -> Result<u64, KeepError> {
     file.sync_all()?;
     fs::rename(&fresh, path)?;
     Ok(bytes)
+}
+
+fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
 }

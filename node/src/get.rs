@@ -74,7 +74,7 @@ async fn foreign(node: &Arc<Node>, member: MemberId, reference: &ReleaseRef) -> 
     let held = held.ok_or_else(|| not_available(node, member, reference))?;
     let release = held.release().cloned().ok_or_else(|| not_available(node, member, reference))?;
     let commitment = held.commitment;
-    let grant = node.store.view().peers.get(&member).and_then(|p| p.trusted.grant_for(&release));
+    let grant = node.store.view().peers.get(&member).and_then(|p| p.trusted.grant_for(&release, node.now()));
     if !node.store.shelf().holds(&commitment) {
         let grant = grant.ok_or_else(|| not_available(node, member, reference))?;
         let reads = {

@@ -115,7 +115,7 @@ pub fn may_relay(request: &Request<'_>, relay: MemberId, state: &ConsentState, n
 }
 
 /// Most specific first: a grant that names the dataset, then one that names a theme, then `all`.
-fn generality(scope: &Scope) -> u8 {
+pub fn generality(scope: &Scope) -> u8 {
     match scope {
         Scope::Datasets(_) => 0,
         Scope::Themes(_) => 1,
@@ -132,6 +132,13 @@ pub fn covers(scope: &Scope, dataset: &DatasetId, themes: &[String], sensitivity
         }
         Scope::All => sensitivity < Sensitivity::Restricted,
     }
+}
+
+/// Whether a grant is about a release, whoever it is given to and whenever it is in force.
+pub fn is_about(grant: &Grant, release: &Release) -> bool {
+    (grant.from_number..=grant.to_number.unwrap_or(u64::MAX)).contains(&release.number)
+        && covers(&grant.scope, &release.dataset, &release.description.themes, release.sensitivity)
+        && suits(&grant.grantee, false, release.sensitivity)
 }
 
 /// What is sensitive goes to members named one by one, and is never carried by others.
@@ -242,13 +249,22 @@ impl ConsentState {
 
     /// Grants to a member that are alive now, most useful for finding what it may see.
     pub fn live_grants(&self, reader: MemberId, now: u64) -> impl Iterator<Item = (&ObjectId, &Grant)> {
-        self.grants.iter().filter(move |(id, g)| {
-            let given = self.reaches(&g.grantee, reader)
-                && !self.revoked.contains_key(id)
-                && !self.ended.contains(id)
-                && !self.is_superseded(id, now);
-            given && begins(g) <= now && now < g.not_after
-        })
+        let live = self.grants.iter().filter(move |(id, g)| self.is_in_force(id, g, now));
+        live.filter(move |(_, g)| self.reaches(&g.grantee, reader))
+    }
+
+    pub fn is_in_force(&self, id: &ObjectId, grant: &Grant, now: u64) -> bool {
+        let is_over = self.revoked.contains_key(id) || self.ended.contains(id) || self.is_superseded(id, now);
+        !is_over && begins(grant) <= now && now < grant.not_after
+    }
+
+    /// Whether a copy may be kept now: under a grant to read that is in force, whatever its purpose. `given` says
+    /// which grants are the holder's. Denials are not asked: a holder is not told of them.
+    pub fn lets_hold(&self, release: &Release, now: u64, given: impl Fn(&ObjectId, &Grant) -> bool) -> bool {
+        let reads = |g: &Grant| g.actions.contains(&Action::Read);
+        let mut grants =
+            self.grants.iter().filter(|(id, g)| reads(g) && is_about(g, release) && given(id, g));
+        grants.any(|(id, g)| self.is_in_force(id, g, now))
     }
 
     /// Begins and ends by time of grants that are not revoked: (moment, grant, whether it is an end).

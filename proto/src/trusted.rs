@@ -14,7 +14,7 @@ use crate::{
     consent::{self, ConsentState},
     entry::{self, Declared, Salt, Signers},
     envelope::{Envelope, EnvelopeError},
-    grant::Grantee,
+    grant::{Action, Grant, Grantee, Revocation},
     id::{Commitment, DatasetId, FederationId, MemberId, ObjectId, PublicKey},
     identity::{Identity, IdentityError, Role},
     limits,
@@ -261,18 +261,33 @@ impl TrustedPeer {
         self.identity.extend(event)
     }
 
-    /// The grant under which this reader may hold a release. Times are the publisher's to enforce:
-    /// a reader whose clock is wrong must not refuse what it was given.
-    pub fn grant_for(&self, release: &Release) -> Option<ObjectId> {
-        let themes = &release.description.themes;
-        let covers = |g: &crate::grant::Grant| {
-            self.is_for_us(&g.grantee)
-                && (g.from_number..=g.to_number.unwrap_or(u64::MAX)).contains(&release.number)
-                && consent::covers(&g.scope, &release.dataset, themes, release.sensitivity)
+    /// The grant under which this reader has a release: one to read before one to list, one in force before
+    /// others, the most specific before others. Times are the publisher's to enforce: a reader whose clock is
+    /// wrong must not refuse what it was given.
+    pub fn grant_for(&self, release: &Release, now: u64) -> Option<ObjectId> {
+        let rank = |(id, g): &(&ObjectId, &Grant)| {
+            let reads = g.actions.contains(&Action::Read);
+            (!reads, !self.consent.is_in_force(id, g, now), consent::generality(&g.scope), **id)
         };
-        let ended = |id: &ObjectId| self.consent.revocation_of(id).is_some() || self.consent.is_ended(id);
-        let live = self.consent.grants().filter(|(id, _)| !ended(id));
-        live.filter(|(_, g)| covers(g)).map(|(id, _)| *id).next()
+        self.grants_for(release).min_by_key(rank).map(|(id, _)| *id)
+    }
+
+    /// Neither revoked nor known to have ended.
+    fn grants_for(&self, release: &Release) -> impl Iterator<Item = (&ObjectId, &Grant)> {
+        let is_over = |id: &ObjectId| self.consent.revocation_of(id).is_some() || self.consent.is_ended(id);
+        let live = self.consent.grants().filter(move |(id, _)| !is_over(id));
+        live.filter(|(_, g)| self.is_for_us(&g.grantee) && consent::is_about(g, release))
+    }
+
+    /// Whether a copy may be kept when others of its grants are taken back.
+    pub fn lets_hold(&self, release: &Release, now: u64) -> bool {
+        self.consent.lets_hold(release, now, |_, g| self.is_for_us(&g.grantee))
+    }
+
+    /// Whether one of these grants, which may be over, was about a release.
+    pub fn was_given(&self, release: &Release, grants: &[ObjectId]) -> bool {
+        let mut known = grants.iter().filter_map(|id| self.consent.get(id));
+        known.any(|g| self.is_for_us(&g.grantee) && consent::is_about(g, release))
     }
 
     /// A duty to erase came with the end of a grant: it covers nothing here any more.
@@ -282,7 +297,7 @@ impl TrustedPeer {
 
     /// Whether a revocation takes back something that was given to this reader. A relay is shown others too.
     /// A grant that is not known here may have been: then it does.
-    pub fn concerns_us(&self, revocation: &crate::grant::Revocation) -> bool {
+    pub fn concerns_us(&self, revocation: &Revocation) -> bool {
         let ours = |id: &ObjectId| {
             let grant = self.consent.get(id);
             grant.is_none_or(|g| self.is_for_us(&g.grantee))
@@ -304,7 +319,7 @@ impl TrustedPeer {
         if continuity == Continuity::Contradicts {
             return Err(EntryError::Contradiction { dataset, number });
         }
-        if self.grant_for(release).is_none() {
+        if self.grants_for(release).next().is_none() {
             return Err(EntryError::NotGranted);
         }
         if continuity != Continuity::Known {

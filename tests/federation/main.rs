@@ -18,6 +18,7 @@ mod histories;
 mod house_rules;
 mod library;
 mod purge;
+mod purge_orders;
 mod refusals;
 mod registers;
 mod relay;

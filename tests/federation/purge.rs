@@ -124,7 +124,7 @@ async fn a_purge_of_more_than_one_receipt_can_name_takes_several_rounds() {
     assert_eq!(offered(), 0);
     let named: Vec<usize> = fj.store.view().orders[&revoked.revocation].receipts[&spc.me]
         .iter()
-        .map(|(_, receipt)| receipt.releases.len())
+        .map(|taken| taken.receipt.releases.len())
         .collect();
     assert_eq!(named, [limits::RELEASES_PER_RECEIPT_MAX, 1]);
     for app in apps {

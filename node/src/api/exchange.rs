@@ -325,7 +325,7 @@ impl Exchange for ExchangeService {
         let entry = peers::deliver::verify(&self.node, caller, &request)?;
         match entry.declared() {
             Declared::PurgeReceipt(_, receipt) => {
-                purge::take(&self.node, caller, receipt, request).await?;
+                purge::receipts::take(&self.node, caller, receipt, request).await?;
             }
             Declared::Carriage(_) => carriage::take(&self.node, caller, &entry, request).await?,
             _ => applications::take(&self.node, caller, &entry, request).await?,

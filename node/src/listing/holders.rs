@@ -120,8 +120,9 @@ impl<'a> Register<'a> {
         let holder = self.reads.first().map(|r| r.reader);
         view.orders.values().flat_map(move |order| {
             let taken = holder.and_then(|holder| order.receipts.get(&holder)).into_iter().flatten();
-            let named = taken.filter(move |(_, r)| r.releases.iter().any(|(c, _)| c == release));
-            named.map(move |(_, receipt)| (order, receipt))
+            let receipts = taken.map(|taken| &taken.receipt);
+            let named = receipts.filter(move |r| r.releases.iter().any(|(c, _)| c == release));
+            named.map(move |receipt| (order, receipt))
         })
     }
 

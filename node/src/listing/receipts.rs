@@ -12,7 +12,7 @@ use super::{Filter, code, reaches};
 use crate::{
     clock::rfc3339,
     node::Node,
-    store::state::{PurgeOrder, State},
+    store::state::{PurgeOrder, State, TakenReceipt},
 };
 
 pub fn list(node: &Node, filter: &Filter) -> Vec<Value> {
@@ -20,7 +20,8 @@ pub fn list(node: &Node, filter: &Filter) -> Vec<Value> {
     let orders = node.store.view().orders.clone();
     for (revocation, order) in orders {
         for (holder, taken) in &order.receipts {
-            for (id, receipt) in taken.iter().filter(|(_, r)| wants(node, filter, *holder, r, true)) {
+            let wanted = taken.iter().filter(|t| wants(node, filter, *holder, &t.receipt, true));
+            for TakenReceipt { id, receipt, .. } in wanted {
                 let state = if receipt.more { "taken, more to come" } else { "taken" };
                 rows.push(row(node, id, "received", holder, receipt, state));
             }

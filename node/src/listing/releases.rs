@@ -119,7 +119,7 @@ pub fn offered(node: &Node, filter: &Filter) -> Vec<Value> {
                 continue;
             }
             let view = node.store.view();
-            let live = view.peers.get(&member).and_then(|p| p.trusted.grant_for(release));
+            let live = view.peers.get(&member).and_then(|p| p.trusted.grant_for(release, node.now()));
             let here = if node.store.shelf().holds(&held.commitment) { "held" } else { "offered" };
             let state = state(&view, &held.commitment).unwrap_or_else(|| here.to_owned());
             let grant = live.map(|id| id.to_string());

@@ -91,7 +91,7 @@ fn add_receipts(node: &Node, view: &State, filter: &Filter, lines: &mut Lines) {
     let now = node.now();
     for order in view.orders.values() {
         let taken = order.receipts.iter().filter(|(holder, _)| filter.wants_member(&[**holder]));
-        let receipts = taken.flat_map(|(_, receipts)| receipts).map(|(_, receipt)| receipt);
+        let receipts = taken.flat_map(|(_, receipts)| receipts).map(|taken| &taken.receipt);
         for receipt in receipts.filter(|r| filter.wants_time(r.completed_at)) {
             let about = |d: &&DatasetId| receipts::concerns(node, view, receipt, d);
             for dataset in view.datasets.keys().filter(about) {

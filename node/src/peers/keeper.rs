@@ -105,7 +105,7 @@ impl Memory for NodeKeeper {
         let (offered, selected) =
             self.peer(member, |p| (p.offered.clone(), p.follow.clone().unwrap_or_default().datasets))?;
         let shelf = self.node.store.shelf();
-        let mut wanted = Vec::new();
+        let (now, mut wanted) = (self.node.now(), Vec::new());
         for (commitment, _) in offered.into_iter().filter(|(c, _)| !shelf.holds(c)) {
             let Some((_, held)) = self.node.store.foreign_release(&commitment) else { continue };
             let Some(release) = held.release().cloned() else { continue };
@@ -115,7 +115,7 @@ impl Memory for NodeKeeper {
             let grant = self.peer(member, |p| {
                 let reads =
                     |id: &_| p.trusted.consent().get(id).is_some_and(|g| g.actions.contains(&Action::Read));
-                p.trusted.grant_for(&release).filter(reads)
+                p.trusted.grant_for(&release, now).filter(reads)
             })?;
             wanted.extend(grant.map(|grant| Wanted { commitment, release, grant }));
         }

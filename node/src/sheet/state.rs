@@ -49,7 +49,7 @@ pub fn of(view: &State, id: &ObjectId, grant: &Grant, now: u64) -> Option<Stands
 fn answers(view: &State, order: &PurgeOrder) -> Vec<Answer> {
     let answer = |holder: &MemberId| {
         let code = find::code(view, holder);
-        let receipts = order.receipts.get(holder).into_iter().flatten().map(|(_, receipt)| receipt);
+        let receipts = order.receipts.get(holder).into_iter().flatten().map(|taken| &taken.receipt);
         let counts =
             |(n, x), r: &talanoa_proto::grant::PurgeReceipt| (n + r.releases.len(), x + r.exceptions.len());
         let (releases, exceptions) = receipts.clone().fold((0, 0), counts);

@@ -281,6 +281,11 @@ impl Store {
         let (kind, payload) = self.inner.reader.read(at).ok()?;
         Record::decode(kind, &payload).ok()
     }
+
+    /// Whether a record's payload is gone from the disk, under an `Erase`.
+    pub fn is_erased(&self, at: Position) -> bool {
+        matches!(self.inner.reader.read(at), Err(ledger::ReadError::Erased))
+    }
 }
 
 fn held<R>(salt: bytes::Bytes, envelope: bytes::Bytes, index: u64, record: R) -> Option<Held<R>> {

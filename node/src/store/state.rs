@@ -181,13 +181,21 @@ pub struct PurgeOrder {
     pub ordered_at: u64,
     /// Of a grant that ended by time: only who received something owes an answer.
     pub after_end: bool,
-    pub receipts: BTreeMap<MemberId, Vec<(ObjectId, PurgeReceipt)>>,
+    pub receipts: BTreeMap<MemberId, Vec<TakenReceipt>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakenReceipt {
+    pub id: ObjectId,
+    /// Where it lies: it says nothing of what was delivered after it.
+    pub at: Position,
+    pub receipt: PurgeReceipt,
 }
 
 impl PurgeOrder {
     /// Whether that holder has stated that all is gone.
     pub fn is_answered_by(&self, holder: &MemberId) -> bool {
-        self.receipts.get(holder).is_some_and(|r| r.iter().any(|(_, receipt)| !receipt.more))
+        self.receipts.get(holder).is_some_and(|r| r.iter().any(|taken| !taken.receipt.more))
     }
 }
 

@@ -68,8 +68,8 @@ impl State {
                     && let Some(order) = self.orders.get_mut(&receipt.revocation)
                 {
                     let receipts = order.receipts.entry(member).or_default();
-                    if !receipts.iter().any(|(id, _)| id == receipt_id) {
-                        receipts.push((*receipt_id, receipt.clone()));
+                    if !receipts.iter().any(|taken| taken.id == *receipt_id) {
+                        receipts.push(TakenReceipt { id: *receipt_id, at, receipt: receipt.clone() });
                     }
                 }
             }
@@ -119,7 +119,8 @@ impl State {
                     let (grants, receipts) = (r.grants.clone(), BTreeMap::new());
                     let (purge_by, ordered_at) = (r.purge_by, r.declared_at);
                     let order = PurgeOrder { grants, purge_by, ordered_at, after_end: false, receipts };
-                    self.orders.insert(*id, order);
+                    // Said twice in one second it is one order, with the answers that it has.
+                    self.orders.entry(*id).or_insert(order);
                 }
             }
             Declared::Denial(id, denial) => {

@@ -6,31 +6,34 @@
 //!
 //! Each step is on record, so a crash anywhere continues at the next start; erasing twice is erasing once.
 
+pub mod receipts;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 use talanoa_proto::{
-    Code, consent,
     entry::Declared,
     envelope::Envelope,
-    grant::{Action, PurgeException, PurgeReceipt},
+    grant::{PurgeException, PurgeReceipt},
     id::{Commitment, MemberId, ObjectId},
-    limits, wire,
+    limits,
 };
+use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
-use tonic::Status;
 
 use crate::{
     node::{Node, own_entry},
     peers::deliver::Waits,
     problem::Problem,
-    serve::Permitted,
     store::{
         Batch,
-        records::{Buried, Erase, ReceiptDelivered, ReceiptTaken, RetentionEnded, Tombstone},
-        state::{Caller, Grave, Offer, Purge},
+        records::{Buried, Erase, ReceiptDelivered, RetentionEnded, Tombstone},
+        state::{Grave, Offer, Purge},
     },
 };
+
+/// Before what failed is tried again, when nothing else happens.
+const PAUSE: Duration = Duration::from_secs(60);
 
 /// Grants that others gave us and that ended by time: after the retention that they allow, copies go as if
 /// they had been revoked with purge. From the record on, a crash continues it at the next start.
@@ -66,31 +69,48 @@ pub async fn retention(node: &Node, now: u64) {
 pub async fn run(node: Arc<Node>, stop: CancellationToken) {
     let mut changed = node.store.watch();
     let mut waits = Waits::default();
+    let mut told = String::new();
     loop {
-        if let Err(problem) = purge_all(&node).await {
-            tracing::error!(%problem, "purge not finished; it is tried again");
+        let failed = purge_all(&node).await.err().map(|problem| problem.to_string()).unwrap_or_default();
+        if !failed.is_empty() && failed != told {
+            tracing::error!(problem = %failed, "purge not finished; it is tried again");
         }
+        told = failed;
         let owed = node.store.view().receipts_owed();
         waits.bring(&node, owed, |_, index| ReceiptDelivered { index, at: node.now() }.into()).await;
+        let due = if told.is_empty() { waits.next() } else { waits.next().min(Instant::now() + PAUSE) };
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep_until(waits.next()) => {}
+            () = tokio::time::sleep_until(due) => {}
             outcome = changed.changed() => if outcome.is_err() { return },
         }
     }
 }
 
+/// Each to its end; one that fails does not hold up what others order.
 async fn purge_all(node: &Node) -> Result<(), Problem> {
+    let open: Vec<(MemberId, ObjectId)> = {
+        let view = node.store.view();
+        let peers = view.peers.iter();
+        let open = |(_, p): &(&ObjectId, &Purge)| !p.complete;
+        peers.flat_map(|(m, p)| p.purges.iter().filter(open).map(|(id, _)| (*m, *id))).collect()
+    };
+    let mut outcome = Ok(());
+    for (member, revocation) in open {
+        outcome = purge_to_the_end(node, member, revocation).await.and(outcome);
+    }
+    outcome
+}
+
+async fn purge_to_the_end(node: &Node, member: MemberId, revocation: ObjectId) -> Result<(), Problem> {
     loop {
-        let open: Option<(MemberId, ObjectId, Purge)> = {
+        let purge = {
             let view = node.store.view();
-            view.peers.iter().find_map(|(member, peer)| {
-                let open = peer.purges.iter().find(|(_, p)| !p.complete);
-                open.map(|(id, purge)| (*member, *id, purge.clone()))
-            })
+            let purge = view.peers.get(&member).and_then(|p| p.purges.get(&revocation));
+            purge.filter(|p| !p.complete).cloned()
         };
-        match open {
-            Some((member, revocation, purge)) => purge_round(node, member, revocation, purge).await?,
+        match purge {
+            Some(purge) => purge_round(node, member, revocation, purge).await?,
             None => return Ok(()),
         }
     }
@@ -114,6 +134,7 @@ async fn purge_round(
     }
     erase_payloads(node, &buried).await?;
     let exceptions = exceptions(node, &buried);
+    let more = !taken_back(node, member, &purge.grants).is_empty();
     let receipt = PurgeReceipt {
         origin,
         grantor: member,
@@ -122,7 +143,7 @@ async fn purge_round(
         releases: buried.iter().map(|g| (g.commitment, g.bytes)).collect(),
         exceptions,
         completed_at: node.now(),
-        more: !uncovered(node, member).is_empty(),
+        more,
     };
     let (entry, _) = own_entry(&Envelope::seal(&receipt, &node.key))?;
     node.store.commit(Batch { narrowing: true, ..Batch::of(entry) }).await?;
@@ -130,17 +151,20 @@ async fn purge_round(
     Ok(())
 }
 
-/// Offers of that member that no live grant covers any more. Read from the ledger by what the state holds:
-/// an index that lost something must not leave it on the disk.
-fn uncovered(node: &Node, member: MemberId) -> Vec<(Commitment, Offer)> {
+/// Offers of that member that these grants were about and that none in force lets us hold. Read from the ledger
+/// by what the state holds: an index that lost something must not leave it on the disk.
+fn taken_back(node: &Node, member: MemberId, grants: &[ObjectId]) -> Vec<(Commitment, Offer)> {
     let offered = node.store.view().peers.get(&member).map(|p| p.offered.clone()).unwrap_or_default();
-    let covered = |offer: &Offer| {
+    let now = node.now();
+    let stays = |offer: &Offer| {
         let Some(Declared::Release(release)) = node.store.record(offer.at).and_then(|r| r.declared()) else {
-            return false; // a manifest that cannot be read keeps nothing
+            return false; // of a manifest that cannot be read nobody knows what it was given under
         };
-        node.store.view().peers.get(&member).is_some_and(|p| p.trusted.grant_for(&release).is_some())
+        let view = node.store.view();
+        let trusted = view.peers.get(&member).map(|p| &p.trusted);
+        trusted.is_some_and(|t| !t.was_given(&release, grants) || t.lets_hold(&release, now))
     };
-    offered.into_iter().filter(|(_, offer)| !covered(offer)).collect()
+    offered.into_iter().filter(|(_, offer)| !stays(offer)).collect()
 }
 
 /// Names what goes, durably, before anything goes. From here on no road leads back for it.
@@ -150,8 +174,8 @@ async fn bury(
     revocation: ObjectId,
     grants: &[ObjectId],
 ) -> Result<Vec<Grave>, Problem> {
-    let uncovered = uncovered(node, member).into_iter().take(limits::RELEASES_PER_RECEIPT_MAX);
-    let buried: Vec<Grave> = uncovered
+    let goes = taken_back(node, member, grants).into_iter().take(limits::RELEASES_PER_RECEIPT_MAX);
+    let buried: Vec<Grave> = goes
         .map(|(commitment, Offer { index, at })| Grave {
             commitment,
             index,
@@ -178,7 +202,8 @@ async fn bury(
 /// Manifests carry titles and names: they are zeroed in the ledger, under `Erase` records.
 async fn erase_payloads(node: &Node, buried: &[Grave]) -> Result<(), Problem> {
     let mut batch = Batch { narrowing: true, ..Batch::default() };
-    for grave in buried {
+    // Not again and again, when what comes after it fails.
+    for grave in buried.iter().filter(|g| !node.store.is_erased(g.at)) {
         let position = Bytes::copy_from_slice(&grave.at.to_bytes());
         batch.records.push(Erase { position, reason: "purge".into() }.into());
         batch.erase.push(grave.at);
@@ -200,99 +225,4 @@ fn exceptions(node: &Node, buried: &[Grave]) -> Vec<PurgeException> {
     }
     exceptions.sort();
     exceptions
-}
-
-/// The origin's side: a receipt is taken when it is signed, journaled, and about what we ordered.
-pub async fn take(
-    node: &Node,
-    caller: MemberId,
-    receipt: &PurgeReceipt,
-    request: wire::DeliverRequest,
-) -> Result<(), Status> {
-    let bad = |what: &str| Status::from(Problem::new(Code::ReceiptInvalid, what));
-    let (head, entry) = request.head.zip(request.entry).ok_or_else(|| bad("head or entry is missing"))?;
-    check_receipt(node, caller, receipt).map_err(bad)?;
-    let id = Envelope::parse(&entry.envelope).map_err(Problem::from)?.id();
-    let known = node.store.view().orders.get(&receipt.revocation).is_some_and(|order| {
-        order.receipts.get(&caller).is_some_and(|taken| taken.iter().any(|(taken, _)| *taken == id))
-    });
-    if known {
-        return Ok(()); // delivered before, and the acknowledgement was lost
-    }
-    let taken = ReceiptTaken {
-        member: caller.to_bytes(),
-        index: entry.index,
-        salt: entry.salt,
-        envelope: entry.envelope,
-        inclusion: entry.inclusion,
-        note: head.checkpoint,
-        at: node.now(),
-    };
-    node.store.commit(Batch::of(taken)).await.map_err(Problem::from)?;
-    tracing::info!(holder = %caller.short(), revocation = %receipt.revocation.short(), "purge receipt taken");
-    Ok(())
-}
-
-/// Names neither too little nor anything that was never given.
-fn check_receipt(node: &Node, caller: MemberId, receipt: &PurgeReceipt) -> Result<(), &'static str> {
-    let view = node.store.view();
-    let order = view.orders.get(&receipt.revocation).ok_or("no such revocation was declared here")?;
-    if receipt.grantor != node.me || receipt.grants != order.grants {
-        return Err("the receipt is for other grants");
-    }
-    if !order.grants.iter().any(|id| view.is_or_was_for(id, caller)) {
-        return Err("the revoked grants were not given to this member");
-    }
-    // Also of later orders: a copy that another grant still covered when this receipt was written may have
-    // gone under one of them since. Never of earlier ones: what was delivered again must be erased again.
-    let since = view.orders.values().filter(|o| o.ordered_at >= order.ordered_at);
-    let taken = since.filter_map(|o| o.receipts.get(&caller)).flatten();
-    let earlier = taken.flat_map(|(_, receipt)| &receipt.releases);
-    let mut named: Vec<Commitment> = earlier.map(|(c, _)| *c).collect();
-    drop(view);
-    named.extend(receipt.releases.iter().map(|(c, _)| *c));
-    if named.iter().any(|c| node.store.own_release(c).is_none()) {
-        return Err("the receipt names a release that was never published here");
-    }
-    for (commitment, _) in receipt.releases.iter().filter(|(_, bytes)| *bytes > 0) {
-        if !node.store.index().has_access(commitment, &caller) && !may_have_been_carried(node, commitment) {
-            return Err("the receipt names files that were never delivered to this member");
-        }
-    }
-    // Judged with the last receipt, over all of them.
-    if !receipt.more && delivered_under(node, caller, &order_grants(receipt)).any(|c| !named.contains(&c)) {
-        return Err("the receipt leaves out a release that was delivered under the revoked grant");
-    }
-    Ok(())
-}
-
-/// Whether some member could bring it to others for us: then a holder has files that we did not deliver.
-fn may_have_been_carried(node: &Node, commitment: &Commitment) -> bool {
-    let Some(held) = node.store.own_release(commitment) else { return false };
-    let Some(release) = held.release() else { return false };
-    let view = node.store.view();
-    let mut relays = view.consent.grants().filter(|(_, g)| g.actions.contains(&Action::Relay));
-    relays.any(|(_, g)| {
-        consent::covers(&g.scope, &release.dataset, &release.description.themes, release.sensitivity)
-    })
-}
-
-fn order_grants(receipt: &PurgeReceipt) -> Vec<Bytes> {
-    receipt.grants.iter().map(|g| g.to_bytes()).collect()
-}
-
-/// Releases that the holder received under those grants and may not read under another one now.
-fn delivered_under<'a>(
-    node: &'a Node,
-    holder: MemberId,
-    grants: &'a [Bytes],
-) -> impl Iterator<Item = Commitment> + 'a {
-    let accesses = node.store.index().accesses_by_time().filter_map(|at| node.store.access(at));
-    accesses
-        .filter(move |a| a.reader == holder.0[..] && grants.contains(&a.grant))
-        .filter_map(|a| Some((Commitment::from_slice(&a.release).ok()?, a.purpose)))
-        .filter(move |(c, purpose)| {
-            Permitted::ask(node, Caller { member: holder, application: None }, *c, purpose).is_none()
-        })
-        .map(|(c, _)| c)
 }
