@@ -49,6 +49,9 @@ pub struct Link {
     pub caught_up: bool,
     pub last_error: Option<String>,
     pub last_contact: Option<u64>,
+    /// To the publisher itself, whoever else carries its releases.
+    pub origin_connected: bool,
+    pub origin_contact: Option<u64>,
 }
 
 impl Node {

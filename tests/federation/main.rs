@@ -17,6 +17,7 @@ mod feed_work;
 mod histories;
 mod house_rules;
 mod library;
+mod lines;
 mod purge;
 mod purge_orders;
 mod refusals;

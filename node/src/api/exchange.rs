@@ -323,6 +323,7 @@ impl Exchange for ExchangeService {
         let caller = self.member(&request)?;
         let request = request.into_inner();
         let entry = peers::deliver::verify(&self.node, caller, &request)?;
+        peers::deliver::compare(&self.node, caller, &entry).await?;
         match entry.declared() {
             Declared::PurgeReceipt(_, receipt) => {
                 purge::receipts::take(&self.node, caller, receipt, request).await?;

@@ -35,6 +35,8 @@ pub fn list(node: &Node) -> Vec<Value> {
             "denied": view.consent.is_denied(*member, None, node.now()),
             "fingerprint": keys.first().map(|k| talanoa_client::tls::fingerprint(&k.0)),
             "last_contact": link.last_contact.map(rfc3339),
+            "via": peer.follow.as_ref().and_then(|f| f.via).map(|via| code(&view, &via)),
+            "origin_contact": link.origin_contact.map(rfc3339),
             "last_error": link.last_error,
             "evidence": peer.evidence.last(),
             "id": member.to_string(),

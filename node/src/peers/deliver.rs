@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use bytes::Bytes;
 use talanoa_client::{PeerError, session::Session};
 use talanoa_proto::{
+    Code,
+    checkpoint::{Checkpoint, SignedNote},
     id::MemberId,
     trusted::{EntryError, TrustedPeer, VerifiedEntry},
     wire,
@@ -16,7 +18,11 @@ use super::{hello, target_of};
 use crate::{
     node::Node,
     problem::Problem,
-    store::{Batch, records::Record, state::EPOCH},
+    store::{
+        Batch,
+        records::{Evidence, Record},
+        state::EPOCH,
+    },
 };
 
 const PAUSE_MIN: Duration = Duration::from_millis(500);
@@ -114,4 +120,23 @@ pub fn verify(
         trusted.advance(head).map_err(refuse)?;
     }
     trusted.verify(entry).map_err(refuse)
+}
+
+/// Attack: a second history. Whoever showed a head of that size before, with another root, has signed both.
+pub async fn compare(node: &Node, caller: MemberId, entry: &VerifiedEntry) -> Result<(), Status> {
+    let shown = SignedNote::parse(entry.note()).ok().and_then(|n| Checkpoint::parse(&n.text).ok());
+    let held = node.store.view().peers.get(&caller).and_then(|p| p.delivered_under.clone());
+    let Some((shown, held)) = shown.zip(held) else { return Ok(()) };
+    if shown.size != held.checkpoint.size || shown.root == held.checkpoint.root {
+        return Ok(());
+    }
+    let what =
+        format!("{}: two heads of {} entries were signed and shown to us", Code::JournalFork, shown.size);
+    let known = node.store.view().peers.get(&caller).is_some_and(|p| p.evidence.contains(&what));
+    if !known {
+        tracing::error!(peer = %caller.short(), %what, "a peer misbehaved");
+        let evidence = Evidence { member: caller.to_bytes(), what: what.clone(), at: node.now() };
+        node.store.commit(Batch::of(evidence)).await.map_err(Problem::from)?;
+    }
+    Err(Problem::new(Code::JournalFork, what).into())
 }

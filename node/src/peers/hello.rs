@@ -80,10 +80,15 @@ pub async fn compare_clocks(node: &Node, shown: u64) {
     }
 }
 
+/// The largest of its heads that we hold: of its feed, or of a receipt that it brought without being followed.
 fn held_checkpoint(node: &Node, of: Option<MemberId>) -> Bytes {
     let view = node.store.view();
-    let head = of.and_then(|m| view.peers.get(&m)).and_then(|p| p.trusted.head());
-    head.map(|h| Bytes::copy_from_slice(h.note_bytes())).unwrap_or_default()
+    let Some(peer) = of.and_then(|m| view.peers.get(&m)) else { return Bytes::new() };
+    let delivered = peer.delivered_under.as_ref().filter(|d| d.checkpoint.size > peer.trusted.known_size());
+    match (delivered, peer.trusted.head()) {
+        (Some(delivered), _) => delivered.note.clone(),
+        (None, head) => head.map(|h| Bytes::copy_from_slice(h.note_bytes())).unwrap_or_default(),
+    }
 }
 
 fn heads(node: &Node) -> Vec<IdentityHead> {

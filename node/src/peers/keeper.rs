@@ -8,6 +8,7 @@ use talanoa_client::{
     keeper::{Memory, Shelf, Step, Wanted},
 };
 use talanoa_proto::{
+    entry::Declared,
     grant::Action,
     id::{Commitment, MemberId},
     trusted::{Finding, TrustedPeer},
@@ -61,11 +62,14 @@ impl Memory for NodeKeeper {
         let (id, note) = (member.to_bytes(), Bytes::from(step.head));
         let mut batch = Batch::default();
         let mut taken = BTreeSet::new();
+        let is_followed = self.peer(member, |p| p.follow.is_some())?;
         for (entry, finding) in &step.entries {
             // Received before, or twice in this step: one record each, so that erasing one erases all.
             // Read, not only found: what rotted here is taken again.
             let known = self.node.store.foreign_entry(&member, entry.index()).is_some();
-            if known || !taken.insert(entry.index()) {
+            // Unfollowed: what is taken back is heard, what is new is not kept.
+            let is_unwanted = !is_followed && matches!(entry.declared(), Declared::Release(_));
+            if is_unwanted || known || !taken.insert(entry.index()) {
                 continue;
             }
             let record = ForeignEntry {

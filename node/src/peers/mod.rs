@@ -1,4 +1,4 @@
-//! Following other nodes: one task per followed member, started and stopped as the ledger says.
+//! Following other nodes: one task per line to a member, started and stopped as the ledger says.
 //!
 //! The exchange itself is the client library's corridor; here is what a node adds: a ledger for a
 //! memory, a shelf for files, and `Hello` in both directions.
@@ -28,13 +28,23 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    node::Node,
+    node::{Link, Node},
     store::{Batch, records::OriginHeard, state::Follow},
 };
 use keeper::NodeKeeper;
 
 /// How often it is written down that a publisher was heard.
 const HEARD_SECONDS: u64 = 3600;
+
+/// What a line to a member's journal is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Road {
+    /// As the operator asked: from the publisher, or through a relay.
+    Asked,
+    /// From the publisher, beside a relay or after `unfollow`, while something of it is here: what it takes back
+    /// must be heard, whoever carried it and whether or not more is wanted.
+    TakingBack,
+}
 
 /// What a follower task was started with; when it changes the task is started anew.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,24 +53,24 @@ struct Plan {
     address: String,
 }
 
-/// Keeps one follower per followed member until `stop`.
+/// Keeps the lines that are wanted until `stop`.
 pub async fn run(node: Arc<Node>, stop: CancellationToken) {
     tokio::spawn(confirm::run(Arc::clone(&node), stop.clone()));
-    let mut running: BTreeMap<MemberId, (Plan, CancellationToken, JoinHandle<()>)> = BTreeMap::new();
+    let mut running: BTreeMap<(MemberId, Road), (Plan, CancellationToken, JoinHandle<()>)> = BTreeMap::new();
     let mut changed = node.store.watch();
     loop {
         let plans = plans(&node);
-        running.retain(|member, (plan, token, _)| {
-            let keep = plans.get(member) == Some(plan);
+        running.retain(|line, (plan, token, _)| {
+            let keep = plans.get(line) == Some(plan);
             if !keep {
                 token.cancel();
             }
             keep
         });
-        for (member, plan) in plans {
-            running.entry(member).or_insert_with(|| {
+        for (line, plan) in plans {
+            running.entry(line).or_insert_with(|| {
                 let token = stop.child_token();
-                let task = tokio::spawn(follow_one(Arc::clone(&node), member, plan.clone(), token.clone()));
+                let task = tokio::spawn(follow_one(Arc::clone(&node), line, plan.clone(), token.clone()));
                 (plan, token, task)
             });
         }
@@ -75,39 +85,35 @@ pub async fn run(node: Arc<Node>, stop: CancellationToken) {
     }
 }
 
-fn plans(node: &Node) -> BTreeMap<MemberId, Plan> {
+fn plans(node: &Node) -> BTreeMap<(MemberId, Road), Plan> {
     let view = node.store.view();
-    let plan = |(member, peer): (&MemberId, &crate::store::state::Peer)| {
-        let follow = peer.follow.clone()?;
-        let dialled = follow.via.unwrap_or(*member);
-        Some((*member, Plan { follow, address: view.address_of(&dialled).unwrap_or_default() }))
-    };
-    view.peers.iter().filter_map(plan).collect()
+    let address = |member: &MemberId| view.address_of(member).unwrap_or_default();
+    let mut plans = BTreeMap::new();
+    for (member, peer) in &view.peers {
+        if let Some(follow) = peer.follow.clone() {
+            let address = address(&follow.via.unwrap_or(*member));
+            plans.insert((*member, Road::Asked), Plan { follow, address });
+        }
+        let carried = peer.follow.as_ref().is_some_and(|f| f.via.is_some());
+        if carried || peer.follow.is_none() && !peer.offered.is_empty() {
+            let follow = Follow { offers_only: true, ..Follow::default() };
+            plans.insert((*member, Road::TakingBack), Plan { follow, address: address(member) });
+        }
+    }
+    plans
 }
 
-async fn follow_one(node: Arc<Node>, member: MemberId, plan: Plan, stop: CancellationToken) {
+async fn follow_one(node: Arc<Node>, (member, road): (MemberId, Road), plan: Plan, stop: CancellationToken) {
     let keeper = Arc::new(NodeKeeper::new(Arc::clone(&node)));
     let dialled = plan.follow.via.unwrap_or(member);
-    let watcher = LinkWatcher { node: Arc::clone(&node), member, dialled };
+    let watcher = LinkWatcher { node: Arc::clone(&node), member, dialled, road };
     let target = || Some((target(&node, member, &plan)?, hello::request(&node, Some(dialled))));
-    let failed = |error: &PeerError| {
-        let code = node.store.view().code_of(&member).map(ToString::to_string).unwrap_or_default();
-        let text = error.to_string();
-        node.link(member, |link| {
-            // Once per cause: an island that is offline for a week must not fill its own log.
-            if link.last_error.as_deref() != Some(&text) {
-                tracing::warn!(peer = %code, error = %text, "following");
-            }
-            link.connected = false;
-            link.caught_up = false;
-            link.last_error = Some(text);
-        });
-    };
+    let failed = |error: &PeerError| watcher.lost(Some(error));
     tokio::select! {
         () = stop.cancelled() => {}
         () = follow_forever(target, &node.key, keeper, &watcher, failed) => {}
     }
-    node.link(member, |link| link.connected = false);
+    watcher.lost(None);
 }
 
 /// The member itself, whoever carries its releases to us.
@@ -152,6 +158,7 @@ struct LinkWatcher {
     /// Whose journal it is, and who is at the other end of the line.
     member: MemberId,
     dialled: MemberId,
+    road: Road,
 }
 
 /// A publisher that lets us carry was heard itself: on record, so that a restart does not forget. As often
@@ -171,36 +178,59 @@ pub async fn heard(node: &Node, member: MemberId) {
     }
 }
 
-/// Every publisher whose line is up and that is followed without a relay.
+/// Every publisher whose own line is up.
 pub async fn heard_all(node: &Node) {
     let connected: Vec<MemberId> = {
         let links = node.links.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        links.iter().filter(|(_, l)| l.connected).map(|(m, _)| *m).collect()
+        links.iter().filter(|(_, l)| l.origin_connected).map(|(m, _)| *m).collect()
     };
     for member in connected {
-        let via = node.store.view().peers.get(&member).and_then(|p| p.follow.clone()).and_then(|f| f.via);
-        if via.is_none() {
-            heard(node, member).await;
-        }
+        heard(node, member).await;
     }
 }
 
 impl LinkWatcher {
-    fn note(&self, change: impl FnOnce(&mut crate::node::Link)) {
+    fn is_direct(&self) -> bool {
+        self.dialled == self.member
+    }
+
+    fn note(&self, change: impl FnOnce(&mut Link)) {
         let now = self.node.now();
         self.node.link(self.member, |link| {
-            link.last_contact = Some(now);
-            change(link);
+            if self.is_direct() {
+                (link.origin_connected, link.origin_contact) = (true, Some(now));
+            }
+            if self.road == Road::Asked {
+                (link.connected, link.last_contact) = (true, Some(now));
+                change(link);
+            }
+        });
+    }
+
+    /// The line ended; `None`: because nobody wants it any more.
+    fn lost(&self, error: Option<&PeerError>) {
+        let code = self.node.store.view().code_of(&self.member).map(ToString::to_string).unwrap_or_default();
+        self.node.link(self.member, |link| {
+            if self.is_direct() {
+                link.origin_connected = false;
+            }
+            if self.road == Road::TakingBack {
+                return; // that the publisher is away is why somebody else carries
+            }
+            (link.connected, link.caught_up) = (false, false);
+            let Some(text) = error.map(ToString::to_string) else { return };
+            // Once per cause: an island that is offline for a week must not fill its own log.
+            if link.last_error.as_deref() != Some(&text) {
+                tracing::warn!(peer = %code, error = %text, "following");
+            }
+            link.last_error = Some(text);
         });
     }
 }
 
 impl Watcher for LinkWatcher {
     fn connected(&self, hello: &HelloResponse) {
-        self.note(|link| {
-            link.connected = true;
-            link.last_error = None;
-        });
+        self.note(|link| link.last_error = None);
         let (node, hello, member) = (Arc::clone(&self.node), hello.clone(), self.dialled);
         tokio::spawn(async move {
             hello::judge_own(&node, member, &hello.your_checkpoint).await;
@@ -213,7 +243,7 @@ impl Watcher for LinkWatcher {
     fn stepped(&self, _: &Cursor) {
         self.note(|_| {});
         let (node, member) = (Arc::clone(&self.node), self.member);
-        if self.dialled == member {
+        if self.is_direct() {
             tokio::spawn(async move { heard(&node, member).await });
         }
     }

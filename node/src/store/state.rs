@@ -126,8 +126,17 @@ pub struct Peer {
     pub terms: BTreeMap<[u8; 32], u64>,
     /// When it was last heard, as far as that is on record.
     pub heard_at: u64,
+    /// The largest head under which it brought us an entry: it may not sign another of that size.
+    pub delivered_under: Option<ShownHead>,
     pub gaps: u64,
     pub evidence: Vec<String>,
+}
+
+/// A head that a member signed and showed to us, without our following its journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownHead {
+    pub checkpoint: Checkpoint,
+    pub note: bytes::Bytes,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2146,6 +2146,9 @@ pub struct FollowCommand {
     /// code of a member that relays; empty: the member itself
     #[prost(string, tag = "4")]
     pub via: ::prost::alloc::string::String,
+    /// of the charter; empty: official-statistics
+    #[prost(string, tag = "5")]
+    pub purpose: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct UnfollowCommand {

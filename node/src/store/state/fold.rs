@@ -43,6 +43,7 @@ impl State {
                 }
             }
             Record::EntryTaken(taken) => {
+                self.note_head(&taken.member, &taken.note);
                 if let (Some(declared), Some(member)) = (declared, id(&taken.member)) {
                     match declared {
                         Declared::Carriage(carriage) => {
@@ -63,6 +64,7 @@ impl State {
                 }
             }
             Record::ReceiptTaken(taken) => {
+                self.note_head(&taken.member, &taken.note);
                 if let (Some(Declared::PurgeReceipt(receipt_id, receipt)), Some(member)) =
                     (declared, id(&taken.member))
                     && let Some(order) = self.orders.get_mut(&receipt.revocation)
@@ -188,6 +190,16 @@ impl State {
             let carried = Carried { started, reader, release, grant, purpose, application };
             self.carried_under.insert((grant, reader));
             self.carried_unstated.entry(origin).or_default().insert(carried);
+        }
+    }
+
+    /// Its signature was checked before it was written.
+    fn note_head(&mut self, member: &[u8], note: &bytes::Bytes) {
+        let Some(peer) = id(member).and_then(|m| self.peers.get_mut(&m)) else { return };
+        let text = SignedNote::parse(note).ok().map(|n| n.text);
+        let Some(checkpoint) = text.and_then(|text| Checkpoint::parse(&text).ok()) else { return };
+        if peer.delivered_under.as_ref().is_none_or(|held| held.checkpoint.size < checkpoint.size) {
+            peer.delivered_under = Some(ShownHead { checkpoint, note: note.clone() });
         }
     }
 

@@ -166,6 +166,7 @@ impl State {
                     purges: BTreeMap::new(),
                     terms: BTreeMap::new(),
                     heard_at: 0,
+                    delivered_under: None,
                     gaps: 0,
                     evidence: Vec::new(),
                 };
