@@ -17,7 +17,6 @@ use talanoa_client::{
     transfer::{Order, transfer},
 };
 use talanoa_proto::{
-    charter::PURPOSE_DEFAULT,
     id::{Commitment, MemberId},
     limits,
     release::Release,
@@ -140,9 +139,8 @@ impl Work<'_> {
             let follow = peer.follow.as_ref()?;
             let datasets = follow.datasets.iter().map(ToString::to_string).collect();
             let via = follow.via.map(|m| m.to_bytes()).unwrap_or_default();
-            Some(
-                Followed { member: member.to_bytes(), datasets, offers_only: follow.offers_only, via }.into(),
-            )
+            let (offers_only, purpose) = (follow.offers_only, follow.purpose().to_owned());
+            Some(Followed { member: member.to_bytes(), datasets, offers_only, via, purpose }.into())
         };
         view.peers.iter().filter_map(followed).collect()
     }
@@ -193,14 +191,12 @@ impl Work<'_> {
     /// Hashes what lies in the partial folder and fetches the rest.
     async fn files(&mut self, member: MemberId, commitment: &Commitment, release: &Release) -> bool {
         let shelf = self.node.store.shelf().clone();
+        let follow = self.node.store.view().peers.get(&member).and_then(|p| p.follow.clone());
+        let purpose = follow.unwrap_or_default().purpose().to_owned();
         let Some(session) = self.session(member).await else { return false };
         for (n, file) in release.distributions.iter().enumerate() {
-            let order = Order {
-                release: *commitment,
-                distribution: n as u32,
-                purpose: PURPOSE_DEFAULT.to_owned(),
-                zstd: true,
-            };
+            let order =
+                Order { release: *commitment, distribution: n as u32, purpose: purpose.clone(), zstd: true };
             let Ok(partial) = shelf.partial(commitment, n as u32) else { return false };
             if transfer(session, &order, file, partial).await.is_err() {
                 return false;

@@ -24,7 +24,8 @@ fn a_reader_behind_a_relay_hears_the_publisher_itself_when_it_can() {
     fj.publish(&file, "A").ok();
     spc.talanoa(&["follow", "FJ"]).ok();
     let until = next_year();
-    let carries = fj.decide(&format!("grant --to SPC --dataset A --action read --action relay --until {until}"));
+    let carries =
+        fj.decide(&format!("grant --to SPC --dataset A --action read --action relay --until {until}"));
     let reads = fj.decide(&format!("grant --to VU --dataset A --until {until}"));
     spc.wait_until_held(&["FJ/A@1"]);
     vu.talanoa(&["follow", "FJ", "--via", "SPC"]).ok();
@@ -98,6 +99,24 @@ fn a_holder_that_nobody_follows_signs_no_second_head_under_a_receipt() {
     wait_for("it may not sign", || (spc.status()["signing"] == "stopped").then_some(()));
     wait_for("the copy is gone all the same", || spc.held().is_empty().then_some(()));
     assert_eq!(fj.list("receipts").len(), 1);
+    fj.judge();
+    spc.judge();
+}
+
+#[test]
+fn what_is_given_for_a_purpose_is_asked_for_it() {
+    let root = tempfile::tempdir().unwrap();
+    let [mut fj, mut spc] = federation(root.path(), ["FJ", "SPC"]);
+    fj.serve();
+    spc.serve();
+    let file = root.path().join("a.csv");
+    table(&file, 20);
+    fj.publish(&file, "A").ok();
+    fj.decide(&format!("grant --to SPC --dataset A --purpose research --until {}", next_year()));
+    spc.talanoa(&["follow", "FJ", "--purpose", "curiosity"]).refused(1, "not in the charter");
+    spc.talanoa(&["follow", "FJ", "--purpose", "research"]).ok();
+    spc.wait_until_held(&["FJ/A@1"]);
+    assert!(fj.list("audit").iter().all(|a| a["purpose"] == "research"), "{:?}", fj.list("audit"));
     fj.judge();
     spc.judge();
 }

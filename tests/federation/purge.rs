@@ -98,12 +98,7 @@ async fn a_purge_of_more_than_one_receipt_can_name_takes_several_rounds() {
         batch.records.push(own_entry(&envelope).unwrap().0.into());
     }
     fj.store.commit(batch).await.unwrap();
-    let record = Followed {
-        member: fj.me.to_bytes(),
-        datasets: Vec::new(),
-        offers_only: true,
-        via: Default::default(),
-    };
+    let record = Followed { member: fj.me.to_bytes(), offers_only: true, ..Followed::default() };
     spc.store.commit(Batch::of(record)).await.unwrap();
     let grant = wire::DraftGrant {
         to: spc.code.to_string(),

@@ -266,6 +266,7 @@ impl Operator for OperatorService {
         for dataset in &request.datasets {
             dataset.parse::<DatasetId>().map_err(Problem::from)?;
         }
+        consent::check::purpose(&self.node.store.view(), &request.purpose)?;
         let via = match request.via.as_str() {
             "" => None,
             code => Some(self.node.member(code)?).filter(|via| *via != member),
@@ -279,6 +280,7 @@ impl Operator for OperatorService {
             datasets: request.datasets,
             offers_only: request.offers_only,
             via: via.map(|m| m.to_bytes()).unwrap_or_default(),
+            purpose: request.purpose,
         };
         self.node.store.commit(Batch::of(record)).await.map_err(Problem::from)?;
         let hint = match address {

@@ -122,8 +122,11 @@ pub enum Command {
         /// From a member that carries it, for example because its publisher cannot be reached from here
         #[arg(long, value_name = "MEMBER")]
         via: Option<MemberCode>,
+        /// What it is asked for: a purpose of the charter that grants name [default: official-statistics]
+        #[arg(long, default_value = "", hide_default_value = true)]
+        purpose: String,
     },
-    /// Stop following
+    /// Stop fetching; what is held stays until it is taken back, which is still heard
     Unfollow { member: MemberCode },
     /// Write verified files and their provenance into a folder
     Get {
@@ -522,7 +525,7 @@ mod tests {
             "circles",
             "applications --json",
             "audit --member SPC --from 2026-01-01 --until 2026-12-31 --yearly",
-            "follow FJ --via SPC",
+            "follow FJ --via SPC --purpose research",
             "publish a.csv --dataset A --title T --class official --lower-class",
             "withdraw FJ/A@1 --reason wrong --corrected-by 2",
             "sign d --key k",

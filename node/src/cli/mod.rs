@@ -18,6 +18,8 @@ use std::{path::Path, process::ExitCode, sync::Arc};
 use clap::{CommandFactory, Parser};
 use tracing_subscriber::EnvFilter;
 
+use talanoa_proto::wire;
+
 use crate::{app::App, clock::SystemClock, config::LogFormat, demo, home::Home};
 use args::{Charter, Cli, Command, Config, PeersCommand};
 use consent_args::{ClockCommand, GrantsCommand};
@@ -102,10 +104,11 @@ async fn ask(dir: &Path, command: Command) -> Result<(), Failure> {
         Command::Application(typed) => node.application(typed).await,
         Command::Clock(ClockCommand::Confirm) => node.confirm_clock().await,
         Command::Delegate(typed) => node.delegate(typed).await,
-        Command::Follow { member, dataset, offers_only, via } => {
+        Command::Follow { member, dataset, offers_only, via, purpose } => {
             let datasets = dataset.iter().map(ToString::to_string).collect();
             let via = via.map(|m| m.to_string()).unwrap_or_default();
-            node.follow(member.to_string(), datasets, offers_only, via).await
+            let member = member.to_string();
+            node.follow(wire::FollowCommand { member, datasets, offers_only, via, purpose }).await
         }
         Command::Unfollow { member } => node.unfollow(member.to_string()).await,
         Command::Export { what } => node.export(what).await,

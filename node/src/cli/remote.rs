@@ -149,14 +149,7 @@ impl Remote {
         say(self.client.revoke(request).await?.into_inner(), true)
     }
 
-    pub async fn follow(
-        &mut self,
-        member: String,
-        datasets: Vec<String>,
-        offers_only: bool,
-        via: String,
-    ) -> Outcome {
-        let request = wire::FollowCommand { member, datasets, offers_only, via };
+    pub async fn follow(&mut self, request: wire::FollowCommand) -> Outcome {
         say(self.client.follow(request).await?.into_inner(), false)
     }
 

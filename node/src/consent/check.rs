@@ -56,6 +56,11 @@ pub fn grantee(view: &State, grantee: &Grantee) -> Result<(), Problem> {
     }
 }
 
+/// What is asked for is asked for a purpose of the charter. Empty: the default one.
+pub fn purpose(view: &State, purpose: &str) -> Result<(), Problem> {
+    if purpose.is_empty() { Ok(()) } else { words(view, &[purpose.to_owned()], &Scope::All) }
+}
+
 fn words(view: &State, purposes: &[String], scope: &Scope) -> Result<(), Problem> {
     let Some(file) = &view.charter else { return Err(Problem::not_ready()) };
     let charter = &file.charter;

@@ -78,12 +78,7 @@ async fn nothing_without_consent(fj: &Actor, vu: &Actor, spc: &Actor) -> Result<
     vu.publish("WATER_SANITATION", "Basic water and sanitation in Vanuatu", "water-sanitation", VU_1).await?;
     detail("VU/WATER_SANITATION@1: Gapminder Systema Globalis, CC-BY-4.0");
     for publisher in [fj, vu] {
-        let record = Followed {
-            member: publisher.node().me.to_bytes(),
-            datasets: Vec::new(),
-            offers_only: false,
-            via: bytes::Bytes::new(),
-        };
+        let record = Followed { member: publisher.node().me.to_bytes(), ..Followed::default() };
         spc.node().store.commit(Batch::of(record)).await?;
     }
     let heads = || spc.node().store.view().peers.values().all(|p| p.trusted.known_size() > 0);

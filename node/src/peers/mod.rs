@@ -19,7 +19,6 @@ use talanoa_client::{
     keeper::Wanted,
 };
 use talanoa_proto::{
-    charter::PURPOSE_DEFAULT,
     grant::Action,
     id::MemberId,
     wire::{Cursor, HelloResponse},
@@ -146,7 +145,7 @@ fn target(node: &Node, member: MemberId, plan: &Plan) -> Option<Target> {
         address: plan.address.clone(),
         keys,
         datasets: plan.follow.datasets.clone(),
-        purpose: PURPOSE_DEFAULT.to_owned(),
+        purpose: plan.follow.purpose().to_owned(),
         zstd: node.settings.compress,
         offers_only: plan.follow.offers_only,
     })

@@ -103,6 +103,8 @@ records! {
         #[prost(bool, tag = "3")] pub offers_only: bool,
         // A member that carries it; empty: from its publisher.
         #[prost(bytes = "bytes", tag = "4")] pub via: Bytes,
+        // Empty: the default one.
+        #[prost(string, tag = "5")] pub purpose: String,
     }
     10 Unfollowed {
         #[prost(bytes = "bytes", tag = "1")] pub member: Bytes,

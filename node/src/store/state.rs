@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use talanoa_proto::{
     application::Application,
     carriage::Carried,
-    charter::{CharterFile, verify_endpoint},
+    charter::{CharterFile, PURPOSE_DEFAULT, verify_endpoint},
     checkpoint::{Checkpoint, SignedNote},
     circle::Circles,
     consent::ConsentState,
@@ -147,6 +147,15 @@ pub struct Follow {
     pub asked: u64,
     /// Who carries it to us; `None`: its publisher itself.
     pub via: Option<MemberId>,
+    /// Empty: the default one.
+    pub purpose: String,
+}
+
+impl Follow {
+    /// For which it is asked for what it offers.
+    pub fn purpose(&self) -> &str {
+        if self.purpose.is_empty() { PURPOSE_DEFAULT } else { &self.purpose }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

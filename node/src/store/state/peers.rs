@@ -93,7 +93,8 @@ impl State {
                     // publisher whose index was damaged, is sent again; what is held is known by its commitment.
                     let asked = peer.follow.as_ref().map_or(0, |f| f.asked) + 1;
                     let via = id(&followed.via);
-                    let follow = Follow { datasets, offers_only: followed.offers_only, asked, via };
+                    let (offers_only, purpose) = (followed.offers_only, followed.purpose.clone());
+                    let follow = Follow { datasets, offers_only, asked, via, purpose };
                     peer.cursor = Cursor { epoch: EPOCH, step: 0, after: 0 };
                     peer.follow = Some(follow);
                 }
