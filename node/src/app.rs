@@ -18,13 +18,13 @@ use tonic::transport::Server;
 
 use crate::{
     api::{accept, exchange::ExchangeService, operator::OperatorService},
-    applications, carriage,
+    carriage,
     clock::{Clock, HighWater, Trust, rfc3339},
     consent,
     home::Home,
     metrics,
     node::Node,
-    peers, purge,
+    peers, purge, statements,
     store::{
         Batch, Store,
         disk::Disk,
@@ -99,7 +99,7 @@ impl App {
         }
         tasks.spawn(unit(peers::run(Arc::clone(&node), stop.clone())));
         tasks.spawn(unit(purge::run(Arc::clone(&node), stop.clone())));
-        tasks.spawn(unit(applications::run(Arc::clone(&node), stop.clone())));
+        tasks.spawn(unit(statements::run(Arc::clone(&node), stop.clone())));
         tasks.spawn(unit(carriage::run(Arc::clone(&node), stop.clone())));
         tasks.spawn(unit(keep_time(Arc::clone(&node), stop.clone())));
         Ok(Self { node, listen, stop, tasks, socket })

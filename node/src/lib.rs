@@ -5,7 +5,6 @@
 
 pub mod api;
 pub mod app;
-pub mod applications;
 pub mod carriage;
 pub mod chunks;
 pub mod cli;
@@ -35,5 +34,6 @@ pub mod relay;
 pub mod repair;
 pub mod serve;
 pub mod sheet;
+pub mod statements;
 pub mod store;
 pub mod tables;

@@ -90,6 +90,11 @@ impl Circles {
         *left = (*left).max(leave.seq);
     }
 
+    /// Whether that is on record already.
+    pub fn has_left(&self, leave: &LeaveCircle) -> bool {
+        self.left.get(&(leave.circle, leave.origin.member)).is_some_and(|seq| *seq >= leave.seq)
+    }
+
     pub fn contains(&self, circle: &ObjectId, member: MemberId) -> bool {
         self.newest(circle).is_some_and(|newest| {
             let left = self.left.get(&(*circle, member)).is_some_and(|seq| *seq >= newest.seq);

@@ -23,7 +23,7 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     api::{accept::PeerInfo, places::Places},
-    applications, carriage,
+    carriage,
     clock::Trust,
     feed::{self, Reader},
     node::Node,
@@ -33,6 +33,7 @@ use crate::{
     relay::{self, Carried},
     repair,
     serve::{self, FetchStream},
+    statements,
     store::state::{Caller, EPOCH},
 };
 
@@ -329,7 +330,7 @@ impl Exchange for ExchangeService {
                 purge::receipts::take(&self.node, caller, receipt, request).await?;
             }
             Declared::Carriage(_) => carriage::take(&self.node, caller, &entry, request).await?,
-            _ => applications::take(&self.node, caller, &entry, request).await?,
+            _ => statements::take(&self.node, caller, &entry, request).await?,
         }
         Ok(Response::new(DeliverResponse {}))
     }

@@ -105,5 +105,5 @@ fn known_to(node: &Node, view: &State) -> Vec<(ObjectId, BTreeSet<MemberId>)> {
             Declared::Application(id, _) => Some((id, members.clone())),
             _ => None,
         };
-    view.application_entries.iter().filter_map(declared).collect()
+    view.statement_entries.iter().filter_map(declared).collect()
 }

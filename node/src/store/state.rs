@@ -72,8 +72,9 @@ pub struct State {
     /// Keys of applications, our own and those that members delivered.
     pub applications: BTreeMap<ObjectId, Application>,
     pub ended_applications: BTreeSet<(MemberId, ObjectId)>,
-    /// Own entries about applications, by journal index, and the publishers that know of each.
-    pub application_entries: BTreeMap<u64, BTreeSet<MemberId>>,
+    /// Own entries that are brought to whom they concern, about applications and of leaving circles, by journal
+    /// index, and the members that know of each.
+    pub statement_entries: BTreeMap<u64, BTreeSet<MemberId>>,
     /// Grants of others under which we carried something, and to whom.
     pub carried_under: BTreeSet<(ObjectId, MemberId)>,
     /// What we carried and have not stated to its publisher.
@@ -242,7 +243,7 @@ impl State {
             terms: BTreeMap::new(),
             applications: BTreeMap::new(),
             ended_applications: BTreeSet::new(),
-            application_entries: BTreeMap::new(),
+            statement_entries: BTreeMap::new(),
             carried_under: BTreeSet::new(),
             carried_unstated: BTreeMap::new(),
             carriage_entries: BTreeMap::new(),

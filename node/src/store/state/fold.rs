@@ -52,6 +52,11 @@ impl State {
                                 self.readers.entry(carried.grant).or_default().insert(carried.reader);
                             }
                         }
+                        // Who is in a circle can change what we show: a feed step.
+                        Declared::LeaveCircle(leave) => {
+                            self.step += 1;
+                            self.consent.leave(leave);
+                        }
                         other => self.fold_application(other, member),
                     }
                 }
@@ -60,7 +65,7 @@ impl State {
                 if let Some((_, acknowledged)) = self.carriage_entries.get_mut(&delivered.index) {
                     *acknowledged = true;
                 } else if let Some(member) = id(&delivered.member) {
-                    self.application_entries.entry(delivered.index).or_default().insert(member);
+                    self.statement_entries.entry(delivered.index).or_default().insert(member);
                 }
             }
             Record::ReceiptTaken(taken) => {
@@ -103,9 +108,12 @@ impl State {
                 self.terms.insert(terms.hash(), self.size - 1);
             }
             Declared::Circle(id, circle) => self.consent.circle(*id, circle),
-            Declared::LeaveCircle(leave) => self.consent.leave(leave),
+            Declared::LeaveCircle(leave) => {
+                self.statement_entries.entry(self.size - 1).or_default();
+                self.consent.leave(leave);
+            }
             Declared::Application(..) | Declared::EndApplication(_) => {
-                self.application_entries.entry(self.size - 1).or_default();
+                self.statement_entries.entry(self.size - 1).or_default();
                 self.fold_application(declared, self.me);
             }
             Declared::Carriage(carriage) => {
