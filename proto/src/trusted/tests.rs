@@ -375,3 +375,42 @@ fn a_rotated_node_key_signs_on_and_a_revoked_one_counts_for_what_came_before() {
     let second = Envelope::seal(&fj.release(2, Some(fj.commitment(1))), &fj.node);
     assert_eq!(fj.judge(&mut reader, &second), Ok(Finding::Sound));
 }
+
+/// Which grant a copy is under, and which grants let it stay.
+#[test]
+fn a_grant_to_read_that_is_in_force_comes_before_others_and_only_it_lets_a_copy_stay() {
+    let (fj, _) = Publisher::granted();
+    let release = fj.release(1, None);
+    let named = Scope::Datasets(vec!["A".parse().unwrap()]);
+    let base = fj.grant();
+    let grants = [
+        ("all", base.clone()),
+        ("named", Grant { scope: named.clone(), ..base.clone() }),
+        ("list", Grant { scope: named.clone(), actions: vec![Action::List], ..base.clone() }),
+        ("later", Grant { scope: named.clone(), not_before: 60, ..base.clone() }),
+        ("over", Grant { scope: named.clone(), not_after: 40, ..base.clone() }),
+        ("other number", Grant { scope: named, from_number: 2, ..base.clone() }),
+        ("to another", Grant { grantee: Grantee::Member(MemberId([1; 32])), ..base }),
+    ];
+    let id = |n: usize| ObjectId([n as u8; 32]);
+    let with = |names: &[&str]| {
+        let mut reader = fj.reader();
+        for (n, (_, grant)) in grants.iter().enumerate().filter(|(_, (name, _))| names.contains(name)) {
+            reader.consent.grant(id(n), grant.clone());
+        }
+        let under = reader.grant_for(&release, 50).map(|id| grants[id.0[0] as usize].0);
+        (under, reader.lets_hold(&release, 50))
+    };
+    assert_eq!(with(&["list", "named", "all"]), (Some("named"), true));
+    assert_eq!(with(&["list", "all"]), (Some("all"), true));
+    assert_eq!(with(&["later", "over", "all"]), (Some("all"), true));
+    assert_eq!(with(&["list"]), (Some("list"), false));
+    assert_eq!(with(&["later", "over"]), (Some("later"), false));
+    assert_eq!(with(&["other number", "to another"]), (None, false));
+
+    let mut reader = fj.reader();
+    reader.consent.grant(id(0), grants[0].1.clone());
+    reader.consent.grant(id(9), Grant { supersedes: Some(id(0)), ..grants[2].1.clone() });
+    assert!(!reader.lets_hold(&release, 50), "another took its place");
+    assert!(reader.was_given(&release, &[id(0)]) && !reader.was_given(&release, &[id(5)]));
+}
