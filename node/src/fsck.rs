@@ -80,7 +80,7 @@ pub fn fsck(home: &Home) -> Report {
     if !check_ledger(&layout, &anchored, &mut state, &mut gathered, &mut report) {
         return report;
     }
-    entries::check(&layout, &state, &mut report);
+    entries::check(&layout, &anchored, &state, &mut report);
     check_erasures(&gathered, &mut report);
     check_tree(&layout, &anchored, &gathered, &mut report);
     files::check(&layout, &state, &gathered.named, &mut report);
@@ -138,7 +138,7 @@ fn check_ledger(
     gathered: &mut Gathered,
     report: &mut Report,
 ) -> bool {
-    let walk = ledger::open::walk(&layout.ledger(), Some(anchored), &mut |visit| {
+    let walk = ledger::open::walk(&layout.ledger(), anchored, &mut |visit| {
         if gathered.frontier.size() == anchored.journal.size {
             gathered.root_at_anchor = Some(gathered.frontier.root());
         }

@@ -5,7 +5,9 @@ use std::{fs, sync::Arc, time::Duration};
 use talanoa_node::{
     app::App,
     clock::SystemClock,
-    consent, keys,
+    consent,
+    home::Home,
+    keys,
     node::own_entry,
     store::{Batch, records::Followed},
 };
@@ -73,6 +75,35 @@ fn a_receipt_is_delivered_when_the_origin_is_back() {
     });
     fj.judge();
     spc.judge();
+}
+
+/// What a purge erased must not end the judge's reading: what stands behind it is judged too.
+#[tokio::test(flavor = "multi_thread")]
+async fn fsck_judges_what_stands_behind_an_erased_record() {
+    let root = tempfile::tempdir().unwrap();
+    let [mut fj, mut spc] = federation(root.path(), ["FJ", "SPC"]);
+    fj.serve();
+    spc.serve();
+    let file = root.path().join("a.csv");
+    table(&file, 10);
+    fj.publish(&file, "A").ok();
+    spc.talanoa(&["follow", "FJ"]).ok();
+    let grant = fj.grant("SPC", "A");
+    spc.wait_until_held(&["FJ/A@1"]);
+    fj.talanoa(&["revoke", &grant, "--purge"]).ok();
+    wait_for("the receipt", || {
+        fj.list("receipts").iter().any(|r| r["direction"] == "received").then_some(())
+    });
+    spc.judge();
+    fj.judge();
+
+    let store = Home::open(&spc.dir).unwrap().open_store().unwrap();
+    let origin = store.view().origin().unwrap();
+    let forged = Envelope::seal(&release(origin, "FORGED"), &keys::generate().unwrap());
+    store.commit(Batch::of(own_entry(&forged).unwrap().0)).await.unwrap();
+    store.close().await;
+    let judged = spc.talanoa(&["fsck"]).refused(1, "damaged");
+    assert!(judged.out.contains("entry 5: 0 valid signatures"), "{}", judged.out);
 }
 
 /// One receipt names only so many releases: the rest follows in further ones, and the last is judged over all.

@@ -6,7 +6,7 @@ use talanoa_node::{
     intake::{self, Claim},
     store::{
         anchor,
-        ledger::{self, HEADER_BYTES, Header, open::walk},
+        ledger::{self, HEADER_BYTES, Header, open::walk_all},
         records::Record,
     },
 };
@@ -23,7 +23,7 @@ pub fn segment(bytes: &[u8]) -> bool {
     fs::write(dir.path().join(anchor::FILE_NAME), bytes).unwrap();
     let _ = anchor::newest(anchor::read(dir.path()).unwrap());
     let mut visited = 0;
-    let walked = walk(dir.path(), None, &mut |visit| {
+    let walked = walk_all(dir.path(), &mut |visit| {
         visited += 1;
         let from = visit.at.offset as usize;
         let header = Header::decode(&bytes[from..from + HEADER_BYTES]).expect("visited, so it has a header");

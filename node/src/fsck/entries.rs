@@ -14,13 +14,14 @@ use talanoa_proto::{
 use super::Report;
 use crate::store::{
     Layout,
+    anchor::Anchored,
     ledger::{self, Payload},
     records::{ForeignEntry, OwnEntry, Record},
     state::{EPOCH, State},
 };
 
 /// A second walk: by now the state holds every identity as it is known at the end.
-pub fn check(layout: &Layout, state: &State, report: &mut Report) {
+pub fn check(layout: &Layout, anchored: &Anchored, state: &State, report: &mut Report) {
     let Some(federation) = state.federation() else {
         if state.size > 0 {
             report.fault("journal: entries without a charter");
@@ -40,13 +41,14 @@ pub fn check(layout: &Layout, state: &State, report: &mut Report) {
     };
     let mut index = 0;
     let mut chains: BTreeMap<DatasetId, (u64, Commitment)> = BTreeMap::new();
-    let walked = ledger::open::walk(&layout.ledger(), None, &mut |visit| {
+    let own_kind = Record::OwnEntry(OwnEntry::default()).kind();
+    let walked = ledger::open::walk(&layout.ledger(), anchored, &mut |visit| {
+        // One that cannot be read has its place all the same: those behind it are judged at theirs.
+        let at = index;
+        index += u64::from(visit.kind == own_kind);
         let Payload::Intact(payload) = visit.payload else { return Ok(()) };
         match Record::decode(visit.kind, payload) {
-            Ok(Record::OwnEntry(entry)) => {
-                check_own(&own, index, &entry, &mut chains, report);
-                index += 1;
-            }
+            Ok(Record::OwnEntry(entry)) => check_own(&own, at, &entry, &mut chains, report),
             Ok(record) => {
                 if let Some(entry) = record.proven() {
                     check_foreign(&entry, &judge, report);
@@ -56,8 +58,13 @@ pub fn check(layout: &Layout, state: &State, report: &mut Report) {
         }
         Ok(())
     });
-    if let Err(error) = walked {
-        report.fault(format!("ledger: {error}"));
+    match walked {
+        Err(error) => report.fault(format!("ledger: {error}")),
+        Ok(walk) if walk.records != report.records => report.fault(format!(
+            "ledger: of {} records the signatures of {} were checked: run talanoa fsck again",
+            report.records, walk.records
+        )),
+        Ok(_) => {}
     }
 }
 

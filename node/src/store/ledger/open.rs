@@ -83,7 +83,7 @@ impl Ledger {
         let missing = || LedgerError::Anchor { path: anchor_dir.join(anchor::FILE_NAME) };
         let mut anchored = anchor::newest(anchor::read(anchor_dir)?).ok_or_else(missing)?;
         let mut opened = Opened::default();
-        let walk = walk(dir, Some(&anchored), &mut |v| {
+        let walk = walk(dir, &anchored, &mut |v| {
             if matches!(v.payload, Payload::Rotten(_)) && v.number < anchored.records {
                 opened.rotten.push(v.number);
             }
@@ -152,10 +152,10 @@ pub fn walk_all(
 /// Reads records until the end or the first that does not continue the chain. Changes nothing.
 pub fn walk(
     dir: &Path,
-    anchored: Option<&Anchored>,
+    anchored: &Anchored,
     visit: &mut dyn FnMut(Visit<'_>) -> Result<(), LedgerError>,
 ) -> Result<Walk, LedgerError> {
-    walk_up_to(dir, anchored.map_or(0, |a| a.records), visit)
+    walk_up_to(dir, anchored.records, visit)
 }
 
 fn walk_up_to(
