@@ -22,7 +22,7 @@ use crate::{
     clock::{Clock, HighWater, Trust, rfc3339},
     consent,
     home::Home,
-    metrics,
+    keyring, metrics,
     node::Node,
     peers, purge, statements,
     store::{
@@ -61,6 +61,10 @@ impl App {
         let me = home.card.identity.id();
         let (disk, signer) = (Disk::from_env(), key.clone());
         let store = tokio::task::spawn_blocking(move || Store::open(&layout, disk, me, signer)).await??;
+        let clock = Arc::new(HighWater::new(clock, store.view().time_mark));
+        let card = home.card_in(&store);
+        keyring::check_node_key(&card.identity, &key, clock.now())?;
+        home.save_card(&card)?;
 
         let listen = home.settings.listen;
         let listener =
@@ -76,7 +80,6 @@ impl App {
         let socket = home.socket();
         let operator = bind_socket(&socket)?;
 
-        let clock = Arc::new(HighWater::new(clock, store.view().time_mark));
         if clock.trust() == Trust::Suspect {
             tracing::error!(
                 machine = %rfc3339(clock.wall()),

@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use ed25519_dalek::SigningKey;
 use talanoa_proto::{
-    charter::{Card, CharterFile},
+    charter::{Card, CharterFile, verify_endpoint},
     envelope::Envelope,
     id::{MemberCode, PublicKey},
     identity::{
@@ -107,14 +107,22 @@ impl Home {
         Ok(())
     }
 
-    /// An event that the journal has already, for the public identity file.
-    pub fn extend_identity(&mut self, event: &Envelope) -> Result<()> {
-        self.card.identity.extend(event)?;
-        self.card.chain.push(event.clone());
-        let mut file = tempfile::NamedTempFile::new_in(&self.dir)?;
-        std::io::Write::write_all(&mut file, self.card.to_text().as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist(self.dir.join(IDENTITY_FILE))?;
+    /// Who we are as the journal has it; before there is a charter, as the identity file has it.
+    pub fn card_in(&self, store: &Store) -> Card {
+        let view = store.view();
+        let Some(me) = view.members.get(&view.me) else { return self.card.clone() };
+        // An endpoint that a key signed which is revoked by now is of no use to anybody.
+        let endpoint =
+            me.endpoint.clone().filter(|(_, envelope)| verify_endpoint(&me.identity, envelope).is_ok());
+        Card { identity: me.identity.clone(), chain: me.chain.clone(), endpoint }
+    }
+
+    /// The public copy of what the journal says. A crash in between leaves it old: the next start writes it.
+    /// One that says more than the journal stays: then the ledger is an older copy.
+    pub fn save_card(&self, card: &Card) -> Result<()> {
+        if *card != self.card && card.chain.starts_with(&self.card.chain) {
+            Disk::from_env().write_atomic(&self.dir.join(IDENTITY_FILE), card.to_text().as_bytes())?;
+        }
         Ok(())
     }
 

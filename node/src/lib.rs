@@ -21,6 +21,7 @@ pub mod get;
 pub mod guides;
 pub mod home;
 pub mod intake;
+pub mod keyring;
 pub mod keys;
 pub mod listing;
 pub mod mapping;

@@ -134,6 +134,11 @@ impl Identity {
         &self.root
     }
 
+    /// Keys that were ever given a role and the newest word on each, in the order in which it was given.
+    pub fn delegations(&self) -> &[Delegation] {
+        &self.delegations
+    }
+
     /// Keys that a TLS peer may show now.
     pub fn node_keys_at(&self, now: u64) -> Vec<PublicKey> {
         let current = |d: &&Delegation| {
@@ -205,6 +210,11 @@ pub struct Delegation {
 impl Delegation {
     pub fn new(role: Role, key: PublicKey, not_before: u64, not_after: u64) -> Self {
         Self { role, key, not_before, not_after, threshold: 1, revoked: None }
+    }
+
+    /// Entries at or after this (epoch, index) do not count.
+    pub fn revoked(&self) -> Option<(u32, u64)> {
+        self.revoked
     }
 
     /// So many keys of the role must sign from this event on.

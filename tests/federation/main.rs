@@ -16,6 +16,7 @@ mod cursor;
 mod feed_work;
 mod histories;
 mod house_rules;
+mod keys;
 mod library;
 mod lines;
 mod purge;

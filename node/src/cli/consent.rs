@@ -174,7 +174,7 @@ impl Remote {
 
     /// Journaled by the node first, then written into the public identity: in between, the card is a little old.
     pub async fn delegate(&mut self, typed: Delegate) -> Outcome {
-        let mut home = Home::open(&self.dir)?;
+        let home = Home::open(&self.dir)?;
         let key = keys::generate()?;
         let role = match typed.role {
             consent_args::Role::Consent => Role::Consent,
@@ -192,7 +192,10 @@ impl Remote {
         }
         keys::save(&typed.key_out, &key)?;
         self.submit_signed(&envelope, String::new()).await?;
-        home.extend_identity(&envelope)?;
+        let mut card = home.card.clone();
+        card.identity.extend(&envelope).context("identity")?;
+        card.chain.push(envelope);
+        home.save_card(&card)?;
         eprintln!("secret key in {}; send the new card to the others: talanoa card", typed.key_out.display());
         Ok(())
     }

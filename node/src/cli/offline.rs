@@ -25,7 +25,7 @@ use crate::{
     config::Settings,
     fsck,
     home::{Founding, Home},
-    keys, repair,
+    keyring, keys, repair,
     store::{Store, disk::Disk},
 };
 
@@ -317,6 +317,13 @@ pub fn reindex(dir: &Path) -> Outcome {
     Ok(())
 }
 
+/// Its fingerprint, when it is one with which this node may serve now.
+fn node_key(home: &Home) -> anyhow::Result<String> {
+    let key = home.node_key()?;
+    keyring::check_node_key(&home.card.identity, &key, SystemClock::new().now())?;
+    Ok(talanoa_client::tls::fingerprint(&key.verifying_key().to_bytes()))
+}
+
 pub fn config_check(dir: &Path) -> Outcome {
     let mut wrong = 0;
     let mut check = |what: &str, outcome: Result<String, String>| match outcome {
@@ -337,8 +344,7 @@ pub fn config_check(dir: &Path) -> Outcome {
         home.as_ref().map(|h| h.card.identity.code().to_string()).map_err(|e| format!("{e:#}")),
     );
     if let Ok(home) = &home {
-        let key = home.node_key().map_err(|e| format!("{e:#}"));
-        check("node key", key.map(|k| talanoa_client::tls::fingerprint(&k.verifying_key().to_bytes())));
+        check("node key", node_key(home).map_err(|e| format!("{e:#}")));
         let layout = home.layout();
         let exists = |path: &Path| {
             if path.exists() {
