@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use ed25519_dalek::SigningKey;
 use talanoa_proto::{
-    charter::{Card, CharterFile, verify_endpoint},
+    charter::{Card, CharterFile},
     envelope::Envelope,
     id::{MemberCode, PublicKey},
     identity::{
@@ -25,7 +25,7 @@ use crate::{
     config::{self, Settings},
     keys,
     node::own_entry,
-    store::{Batch, Layout, Store, disk::Disk, records::CharterAdopted},
+    store::{Batch, Layout, Store, disk::Disk, records::CharterAdopted, state::Member},
 };
 
 /// Long enough for an office with two people, short enough that a lost key ends by itself.
@@ -80,8 +80,11 @@ impl Home {
 
     /// Opens the store for an offline command; refuses while a node runs.
     pub fn open_store(&self) -> Result<Store> {
-        let disk = Disk::from_env();
-        Ok(Store::open(&self.layout(), disk, self.card.identity.id(), self.node_key()?)?)
+        self.open_store_with(self.node_key()?)
+    }
+
+    pub fn open_store_with(&self, key: SigningKey) -> Result<Store> {
+        Ok(Store::open(&self.layout(), Disk::from_env(), self.card.identity.id(), key)?)
     }
 
     /// Makes a charter this node's own. The journal opens with who we are, so that what follows can be
@@ -98,7 +101,9 @@ impl Home {
             bail!("this node already belongs to federation {held}");
         }
         let mut batch = Batch::of(CharterAdopted { file: charter.to_bytes().into() });
-        let own = mine.chain.iter().chain(mine.endpoint.as_ref().map(|(_, envelope)| envelope));
+        // Keys may have changed since the card was sent: the chain goes on where that card ends.
+        let chain = if self.card.chain.starts_with(&mine.chain) { &self.card.chain } else { &mine.chain };
+        let own = chain.iter().chain(mine.endpoint.as_ref().map(|(_, envelope)| envelope));
         for envelope in own {
             batch.records.push(own_entry(envelope)?.0.into());
         }
@@ -110,11 +115,7 @@ impl Home {
     /// Who we are as the journal has it; before there is a charter, as the identity file has it.
     pub fn card_in(&self, store: &Store) -> Card {
         let view = store.view();
-        let Some(me) = view.members.get(&view.me) else { return self.card.clone() };
-        // An endpoint that a key signed which is revoked by now is of no use to anybody.
-        let endpoint =
-            me.endpoint.clone().filter(|(_, envelope)| verify_endpoint(&me.identity, envelope).is_ok());
-        Card { identity: me.identity.clone(), chain: me.chain.clone(), endpoint }
+        view.members.get(&view.me).map_or_else(|| self.card.clone(), Member::card)
     }
 
     /// The public copy of what the journal says. A crash in between leaves it old: the next start writes it.

@@ -43,9 +43,22 @@ pub fn save(path: &Path, key: &SigningKey) -> Result<(), KeyError> {
     let write = || {
         let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         file.write_all(pem.as_bytes())?;
-        file.sync_all()
+        file.sync_all()?;
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs::File::open(folder)?.sync_all()
     };
     write().map_err(|source| KeyError::Io { path: shown, source })
+}
+
+/// All or none: what was written before one fails is removed, so that the command can be given again.
+pub fn save_all(files: &[(&Path, &SigningKey)]) -> Result<(), KeyError> {
+    for (n, (path, key)) in files.iter().enumerate() {
+        if let Err(error) = save(path, key) {
+            files[..n].iter().for_each(|(written, _)| drop(fs::remove_file(written)));
+            return Err(error);
+        }
+    }
+    Ok(())
 }
 
 pub fn load(path: &Path) -> Result<SigningKey, KeyError> {

@@ -34,6 +34,9 @@ pub struct Node {
     pub clock: Arc<HighWater>,
     pub connections: Arc<Connections>,
     pub started_at: u64,
+    /// What officers signed is judged and journaled one at a time: else a grant could pass by a key that is revoked
+    /// meanwhile, and stand in the journal behind the end of that key.
+    pub submitting: tokio::sync::Mutex<()>,
     turns: Mutex<BTreeMap<DatasetId, Arc<tokio::sync::Mutex<()>>>>,
     /// Feed entries looked at on behalf of readers: work is proportional to what they may see.
     pub feed_visited: std::sync::atomic::AtomicU64,
@@ -72,6 +75,7 @@ impl Node {
             clock,
             connections: Arc::default(),
             started_at,
+            submitting: tokio::sync::Mutex::default(),
             turns: Mutex::default(),
             feed_visited: std::sync::atomic::AtomicU64::new(0),
             links: Mutex::default(),

@@ -114,6 +114,15 @@ impl Card {
         Ok(Self { identity, chain, endpoint })
     }
 
+    /// With one more event of the identity. The endpoint goes when its key does.
+    pub fn extended(&self, event: &Envelope) -> Result<Self, CharterError> {
+        let mut card = self.clone();
+        card.identity.extend(event)?;
+        card.chain.push(event.clone());
+        card.endpoint.take_if(|(_, envelope)| verify_endpoint(&card.identity, envelope).is_err());
+        Ok(card)
+    }
+
     pub fn to_text(&self) -> String {
         armour::encode(Self::LABEL, &self.to_wire().encode_to_vec())
     }

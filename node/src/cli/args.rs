@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use talanoa_proto::id::{DatasetId, FederationId, MemberCode, MemberId, ReleaseRef};
 
-use super::consent_args::{Application, Circle, ClockCommand, Delegate, Deny, Grant, Grants, Lift};
+use super::consent_args::{Application, Circle, ClockCommand, Deny, Grant, Grants, Lift};
+use super::key_args::{Delegate, Keys};
 use crate::{config::LogFormat, tables};
 
 /// A node for the federated exchange of official data.
@@ -109,7 +110,11 @@ pub enum Command {
     #[command(subcommand)]
     Clock(ClockCommand),
     /// Give a key a role, with the root key: a second officer, or the node's next key
+    #[command(after_help = "Works on a stopped node too. A lost node key: stop the node, then\n\
+        talanoa delegate --role node --key-out DIR/keys/node.key --until 2027-12-31 --root FILE")]
     Delegate(Delegate),
+    /// This member's keys, what each is for and until when; `revoke` and `rotate-root` end them
+    Keys(Keys),
     /// Follow a member and keep what it grants
     Follow {
         member: MemberCode,

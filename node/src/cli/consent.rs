@@ -6,23 +6,17 @@ use std::{fs, path::Path};
 use anyhow::Context;
 use talanoa_proto::{
     envelope::Envelope,
-    id::PublicKey,
-    identity::{Delegation, IdentityBody, IdentityEvent, Role},
     wire::{self, draft_request::What},
 };
 
 use super::{
     args::Listing,
-    consent_args::{self, AddApplication, Application, Circle, Delegate, Deny, Lang, Lift, Officers},
+    consent_args::{self, AddApplication, Application, Circle, Deny, Lang, Lift, Officers},
     draft_file::DraftFile,
     exit::Failure,
     remote::{Outcome, Remote, say},
 };
-use crate::{
-    clock::{Clock, SystemClock},
-    home::Home,
-    keys,
-};
+use crate::keys;
 
 const DAY_SECONDS: u64 = 86_400;
 
@@ -167,37 +161,9 @@ impl Remote {
         self.submit_signed(&signed, draft.terms).await
     }
 
-    async fn submit_signed(&mut self, envelope: &Envelope, terms: String) -> Outcome {
+    pub(super) async fn submit_signed(&mut self, envelope: &Envelope, terms: String) -> Outcome {
         let request = wire::SubmitRequest { envelope: envelope.to_bytes(), terms };
         say(self.client.submit(request).await?.into_inner(), true)
-    }
-
-    /// Journaled by the node first, then written into the public identity: in between, the card is a little old.
-    pub async fn delegate(&mut self, typed: Delegate) -> Outcome {
-        let home = Home::open(&self.dir)?;
-        let key = keys::generate()?;
-        let role = match typed.role {
-            consent_args::Role::Consent => Role::Consent,
-            consent_args::Role::Node => Role::Node,
-        };
-        let (public, now) = (PublicKey::from(key.verifying_key()), SystemClock::new().now());
-        let delegation =
-            Delegation::new(role, public, now, typed.until).with_threshold(typed.threshold as usize);
-        let identity = &home.card.identity;
-        let mut envelope =
-            Envelope::unsigned(&IdentityEvent::next(identity, IdentityBody::Delegate(delegation)));
-        let own = [self.dir.join("keys/root.key")];
-        for path in if typed.root.is_empty() { &own[..] } else { &typed.root } {
-            envelope.add_signature(&keys::load(path).context("the root key is needed: --root FILE")?);
-        }
-        keys::save(&typed.key_out, &key)?;
-        self.submit_signed(&envelope, String::new()).await?;
-        let mut card = home.card.clone();
-        card.identity.extend(&envelope).context("identity")?;
-        card.chain.push(envelope);
-        home.save_card(&card)?;
-        eprintln!("secret key in {}; send the new card to the others: talanoa card", typed.key_out.display());
-        Ok(())
     }
 
     pub async fn list(&mut self, what: &str, typed: Listing) -> Outcome {

@@ -208,28 +208,3 @@ pub enum ClockCommand {
     /// Say that this machine's clock is right, when the node does not believe it
     Confirm,
 }
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Role {
-    Consent,
-    Node,
-}
-
-/// Gives a key a role, with the root key.
-#[derive(Debug, Args)]
-pub struct Delegate {
-    #[arg(long, value_enum)]
-    pub role: Role,
-    /// Write a new secret key there, for example for a second officer
-    #[arg(long, value_name = "FILE")]
-    pub key_out: PathBuf,
-    /// Officers who must sign from now on
-    #[arg(long, value_name = "M", default_value_t = 1)]
-    pub threshold: u32,
-    /// Last day, inclusive, UTC
-    #[arg(long, value_name = "YYYY-MM-DD", value_parser = end_of_day)]
-    pub until: u64,
-    /// Root key, if it does not lie in the directory; may be repeated
-    #[arg(long, value_name = "FILE")]
-    pub root: Vec<PathBuf>,
-}

@@ -7,6 +7,8 @@ mod derive;
 mod draft_file;
 pub mod exit;
 mod inspect;
+mod key_args;
+mod keys;
 mod map;
 pub mod offline;
 mod progress;
@@ -24,6 +26,7 @@ use crate::{app::App, clock::SystemClock, config::LogFormat, demo, home::Home};
 use args::{Charter, Cli, Command, Config, PeersCommand};
 use consent_args::{ClockCommand, GrantsCommand};
 use exit::Failure;
+use key_args::{Keys, KeysCommand};
 use remote::Remote;
 
 pub fn main() -> ExitCode {
@@ -60,6 +63,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Charter(command) => charter(dir, command).await,
         Command::Serve(typed) => serve(dir, typed.log_format).await,
         Command::Map { file, out } => tokio::task::block_in_place(|| map::map(&file, out.as_deref())),
+        Command::Delegate(typed) => keys::delegate(dir, typed).await,
+        Command::Keys(typed) => own_keys(dir, typed).await,
         Command::Sign { file, key } => offline::sign(&file, &key),
         Command::Merge { file, copies } => offline::merge(&file, &copies),
         Command::Verify { folder, federation, member } => offline::verify(&folder, federation, member),
@@ -87,6 +92,16 @@ async fn charter(dir: &Path, command: Charter) -> Result<(), Failure> {
     }
 }
 
+async fn own_keys(dir: &Path, typed: Keys) -> Result<(), Failure> {
+    match typed.command {
+        None => keys::list(dir, typed.listing.json),
+        Some(KeysCommand::Revoke { key, roots }) => keys::revoke(dir, &key, &roots).await,
+        Some(KeysCommand::RotateRoot { key_out, threshold, roots }) => {
+            keys::rotate_root(dir, &key_out, threshold, &roots).await
+        }
+    }
+}
+
 /// What only the running node can answer.
 async fn ask(dir: &Path, command: Command) -> Result<(), Failure> {
     let mut node = Remote::connect(dir).await?;
@@ -103,7 +118,6 @@ async fn ask(dir: &Path, command: Command) -> Result<(), Failure> {
         Command::Circle(typed) => node.circle(typed).await,
         Command::Application(typed) => node.application(typed).await,
         Command::Clock(ClockCommand::Confirm) => node.confirm_clock().await,
-        Command::Delegate(typed) => node.delegate(typed).await,
         Command::Follow { member, dataset, offers_only, via, purpose } => {
             let datasets = dataset.iter().map(ToString::to_string).collect();
             let via = via.map(|m| m.to_string()).unwrap_or_default();

@@ -9,6 +9,7 @@ use std::{
 use anyhow::Context;
 use talanoa_client::provenance;
 use talanoa_proto::{
+    charter::Card,
     release::is_plain_name,
     wire::{self, get_part, operator_client::OperatorClient, publish_part},
 };
@@ -85,6 +86,21 @@ impl Remote {
             false => print!("{}", render::table(what, &rows)),
         }
         Ok(())
+    }
+
+    /// Who we are as the journal has it, and how many entries that has.
+    pub async fn membership(&mut self) -> Result<(Card, u64), Failure> {
+        let row = self.member_row().await?;
+        let text =
+            row["card"].as_str().ok_or_else(|| Failure::NotReady("talanoa charter adopt FILE".into()))?;
+        Ok((Card::from_text(text).context("card")?, row["journal"].as_u64().unwrap_or_default()))
+    }
+
+    pub(super) async fn member_row(&mut self) -> Result<serde_json::Value, Failure> {
+        let request = wire::ListRequest { what: "membership".to_owned(), ..wire::ListRequest::default() };
+        let json = self.client.list(request).await?.into_inner().json;
+        let rows: Vec<serde_json::Value> = serde_json::from_str(&json).context("membership")?;
+        Ok(rows.into_iter().next().unwrap_or_default())
     }
 
     /// Prints the reference first: scripts read that line.

@@ -22,7 +22,7 @@ use talanoa_proto::{
 };
 
 use crate::{
-    keys,
+    keyring, keys,
     node::{Node, own_entry},
     problem::Problem,
     store::{Batch, records::ClockMark, state::State},
@@ -32,12 +32,14 @@ use crate::{
 pub async fn submit(node: &Node, envelope: Envelope, terms: String) -> Result<(ObjectId, String), Problem> {
     let origin = node.origin()?;
     let declared = Declared::of(&envelope)?;
+    let _turn = node.submitting.lock().await;
     let batch = {
         let view = node.store.view();
         if let Declared::Identity(_) = &declared {
             let me = view.members.get(&node.me).ok_or_else(Problem::not_ready)?;
-            me.identity.clone().extend(&envelope)?;
-            Batch::of(own_entry(&envelope)?.0)
+            let held = me.endpoint.as_ref().map(|(endpoint, _)| endpoint);
+            let entries = keyring::entries(&me.identity, held, &envelope, view.size, Some(&node.key))?;
+            Batch { records: entries, ..Batch::default() }
         } else {
             check_signed(node, &view, origin, &envelope, &declared)?;
             let narrowing = matches!(declared, Declared::Revocation(..) | Declared::Denial(..));

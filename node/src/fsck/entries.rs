@@ -20,7 +20,8 @@ use crate::store::{
     state::{EPOCH, State},
 };
 
-/// A second walk: by now the state holds every identity as it is known at the end.
+/// A second walk: by now the state holds every identity as it is known at the end. What came from others counts
+/// also as it was known then: a head that was taken under a key that is revoked since is no damage.
 pub fn check(layout: &Layout, anchored: &Anchored, state: &State, report: &mut Report) {
     let Some(federation) = state.federation() else {
         if state.size > 0 {
@@ -31,11 +32,12 @@ pub fn check(layout: &Layout, anchored: &Anchored, state: &State, report: &mut R
     if let Some(Err(error)) = state.charter.as_ref().map(|c| c.verify()) {
         report.fault(format!("charter: {error}"));
     }
-    let judge = |member: MemberId| {
+    let judge = |state: &State, member: MemberId| {
         let identity: Identity = state.members.get(&member)?.identity.clone();
         Some(TrustedPeer::new(state.me, federation, EPOCH, identity))
     };
-    let Some(own) = judge(state.me) else {
+    let mut then = State::new(state.me);
+    let Some(own) = judge(state, state.me) else {
         report.fault("charter: it does not list this node's member");
         return;
     };
@@ -47,14 +49,12 @@ pub fn check(layout: &Layout, anchored: &Anchored, state: &State, report: &mut R
         let at = index;
         index += u64::from(visit.kind == own_kind);
         let Payload::Intact(payload) = visit.payload else { return Ok(()) };
-        match Record::decode(visit.kind, payload) {
-            Ok(Record::OwnEntry(entry)) => check_own(&own, at, &entry, &mut chains, report),
-            Ok(record) => {
-                if let Some(entry) = record.proven() {
-                    check_foreign(&entry, &judge, report);
-                }
-            }
-            Err(_) => {}
+        let Ok(record) = Record::decode(visit.kind, payload) else { return Ok(()) };
+        then.fold(&record, visit.at, record.declared().as_ref());
+        if let Record::OwnEntry(entry) = &record {
+            check_own(&own, at, entry, &mut chains, report);
+        } else if let Some(entry) = record.proven() {
+            check_foreign(&entry, &|member| [judge(state, member), judge(&then, member)], report);
         }
         Ok(())
     });
@@ -100,11 +100,11 @@ fn check_own(
 
 fn check_foreign(
     entry: &ForeignEntry,
-    judge: &impl Fn(MemberId) -> Option<TrustedPeer>,
+    judges: &impl Fn(MemberId) -> [Option<TrustedPeer>; 2],
     report: &mut Report,
 ) {
     let member = MemberId::from_slice(&entry.member).ok();
-    let Some((member, mut trusted)) = member.and_then(|m| Some((m, judge(m)?))) else {
+    let Some((member, [Some(now), then])) = member.map(|m| (m, judges(m))) else {
         report.fault(format!("foreign entry {}: of no member", entry.index));
         return;
     };
@@ -115,8 +115,11 @@ fn check_foreign(
         envelope: entry.envelope.clone(),
         inclusion: entry.inclusion.clone(),
     };
-    let verified = trusted.advance(&head).and_then(|()| trusted.verify(&wire));
-    if let Err(error) = verified {
+    let verify = |mut trusted: TrustedPeer| trusted.advance(&head).and_then(|()| trusted.verify(&wire));
+    let as_then = || then.is_some_and(|then| verify(then).is_ok());
+    if let Err(error) = verify(now)
+        && !as_then()
+    {
         report.fault(format!("foreign entry {} of {}: {error}", entry.index, member.short()));
     }
 }

@@ -36,6 +36,7 @@ pub fn list(node: &Node, request: &ListRequest) -> Result<Vec<Value>, Problem> {
         "audit" => Ok(audit::list(node, &filter)),
         "audit-yearly" => Ok(yearly::list(node, &filter)),
         "peers" => Ok(peers::list(node)),
+        "membership" => Ok(peers::membership(node)),
         other => Err(Problem::bad_request(format!("no listing is called {other:?}"))),
     }
 }

@@ -45,6 +45,15 @@ pub fn list(node: &Node) -> Vec<Value> {
     rows
 }
 
+/// What officers elsewhere need in order to know what they sign: the charter, and our own identity as it is now.
+/// Nothing before there is a charter.
+pub fn membership(node: &Node) -> Vec<Value> {
+    let view = node.store.view();
+    let (Some(charter), Some(me)) = (&view.charter, view.members.get(&node.me)) else { return Vec::new() };
+    let card = json!({ "charter": charter.to_text(), "card": me.card().to_text(), "journal": view.size });
+    vec![card]
+}
+
 /// One object; `ready` decides the exit code of `talanoa status`.
 pub fn status(node: &Node, warning: Option<String>) -> Value {
     let view = node.store.view();

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use talanoa_proto::{
     application::Application,
     carriage::Carried,
-    charter::{CharterFile, PURPOSE_DEFAULT, verify_endpoint},
+    charter::{Card, CharterFile, PURPOSE_DEFAULT, verify_endpoint},
     checkpoint::{Checkpoint, SignedNote},
     circle::Circles,
     consent::ConsentState,
@@ -102,6 +102,15 @@ pub struct Member {
     pub endpoint: Option<(Endpoint, Envelope)>,
     /// Set by the operator; wins.
     pub address: Option<String>,
+}
+
+impl Member {
+    /// An endpoint that a key signed which is revoked by now is of no use to anybody.
+    pub fn card(&self) -> Card {
+        let counts = |(_, envelope): &(Endpoint, Envelope)| verify_endpoint(&self.identity, envelope).is_ok();
+        let endpoint = self.endpoint.clone().filter(counts);
+        Card { identity: self.identity.clone(), chain: self.chain.clone(), endpoint }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
