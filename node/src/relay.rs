@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use talanoa_proto::{
+    charter::Charter,
     consent::{ConsentState, Refusal, Request, Verdict, may_relay},
     entry::Declared,
     grant::Action,
@@ -79,7 +80,11 @@ pub fn fresh_until(view: &State, origin: MemberId) -> u64 {
 }
 
 pub fn fresh_hours(view: &State, origin: MemberId) -> u64 {
-    let island = view.charter.as_ref().and_then(|c| c.charter.member(&origin)).is_some_and(|m| m.island);
+    view.charter.as_ref().map_or(limits::RELAY_FRESH_HOURS_MAX, |c| hours(&c.charter, &origin))
+}
+
+pub fn hours(charter: &Charter, origin: &MemberId) -> u64 {
+    let island = charter.member(origin).is_some_and(|m| m.island);
     if island { limits::RELAY_FRESH_ISLAND_HOURS_MAX } else { limits::RELAY_FRESH_HOURS_MAX }
 }
 

@@ -174,7 +174,7 @@ fn a_denial_wins_and_only_the_consent_key_lifts_it() {
     publish(&fj, root.path(), "A", &[]);
     spc.wait_until_held(&["FJ/A@1", "FJ/A@2"]);
     let node_key = fj.dir.join("keys/node.key");
-    fj.talanoa(&["lift", &denial, "--key", node_key.to_str().unwrap()]).refused(1, "signature.invalid");
+    fj.talanoa(&["lift", &denial, "--key", node_key.to_str().unwrap()]).refused(1, "is no consent key of FJ");
     fj.talanoa(&["lift", &denial]).ok();
     spc.wait_until_held(&["FJ/A@1", "FJ/A@2", "FJ/B@1"]);
     fj.talanoa(&["lift", &denial]).refused(1, "no denial");

@@ -108,13 +108,18 @@ async fn a_revoked_consent_key_grants_nothing_here_and_nothing_at_peers() {
     fj.talanoa(&words(&format!("delegate --role consent --key-out FILE --until {until}"), &[&fresh])).ok();
     let grant = format!("grant --to SPC --dataset A --until {until} --key FILE");
     fj.talanoa(&words(&grant, &[&stolen])).ok();
+    let draft = root.path().join("draft.txt");
+    let draft = draft.to_str().unwrap();
+    fj.talanoa(&["grant", "--to", "SPC", "--dataset", "A", "--until", &until, "--draft", draft]).ok();
+    fj.talanoa(&words(&format!("sign {draft} --key FILE"), &[&stolen])).ok();
     let stolen_name = of_role(&fj, "consent")[0]["fingerprint"].as_str().unwrap().to_owned();
     let told = fj.talanoa(&["keys", "revoke", &stolen_name]);
     assert!(told.err.contains("is in force still: talanoa grants"), "{}", told.err);
     told.ok();
     fj.talanoa(&["keys", "revoke", &stolen_name]).refused(1, "revoked already");
     assert!(of_role(&fj, "consent")[0]["state"].as_str().unwrap().starts_with("revoked from journal entry"));
-    fj.talanoa(&words(&grant, &[&stolen])).refused(1, "signature");
+    fj.talanoa(&words(&grant, &[&stolen])).refused(1, "is no consent key of FJ");
+    fj.talanoa(&["submit", draft]).refused(1, "signature.invalid");
     fj.talanoa(&words(&grant, &[&fresh])).ok();
     fj.judge();
 

@@ -13,6 +13,7 @@ mod consent_refused;
 mod crash;
 mod crash_consent;
 mod cursor;
+mod drafts;
 mod feed_work;
 mod histories;
 mod house_rules;

@@ -77,11 +77,14 @@ pub enum Command {
         With --draft nothing is signed: take the file to the officer, `talanoa sign`, then `talanoa submit`.\n\
         Where two officers must sign: each signs the file in turn, or a copy of it, and `talanoa merge` joins them.")]
     Grant(Grant),
-    /// Add a signature to a draft
+    /// Read a draft, made anew from what is signed, and add a signature
     Sign {
         file: PathBuf,
         #[arg(long)]
         key: PathBuf,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
     },
     /// Join the signatures that officers put on copies of one draft
     Merge {

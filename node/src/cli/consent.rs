@@ -1,10 +1,14 @@
 //! Commands about consent. What widens is drafted by the node and signed in this process: the node never
 //! sees the key.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 use talanoa_proto::{
+    charter::{Card, CharterFile},
     envelope::Envelope,
     wire::{self, draft_request::What},
 };
@@ -12,7 +16,7 @@ use talanoa_proto::{
 use super::{
     args::Listing,
     consent_args::{self, AddApplication, Application, Circle, Deny, Lang, Lift, Officers},
-    draft_file::DraftFile,
+    draft_file::{DraftFile, ask},
     exit::Failure,
     remote::{Outcome, Remote, say},
 };
@@ -107,13 +111,14 @@ impl Remote {
     }
 
     async fn add_application(&mut self, typed: AddApplication) -> Outcome {
+        let made = keys::generate()?;
         let key = match (&typed.public_key, &typed.key_out) {
             (Some(hex), _) => hex::decode(hex).context("--public-key is not hex")?,
-            (None, Some(path)) => {
-                let key = keys::generate()?;
-                keys::save(path, &key)?;
-                key.verifying_key().to_bytes().to_vec()
+            (None, Some(path)) if path.exists() => {
+                let message = format!("{} exists already: choose another --key-out", path.display());
+                return Err(Failure::Refused { message, advice: None });
             }
+            (None, Some(_)) => made.verifying_key().to_bytes().to_vec(),
             (None, None) => return Err(Failure::Usage("--key-out or --public-key is needed".into())),
         };
         let application = wire::DraftApplication {
@@ -125,7 +130,11 @@ impl Remote {
             purposes: typed.purpose,
             not_after: typed.until,
         };
-        self.decide(What::Application(application), Lang::En, &typed.officers).await
+        let save = || match &typed.key_out {
+            Some(path) => Ok(keys::save(path, &made)?),
+            None => Ok(()),
+        };
+        self.decide_and(What::Application(application), Lang::En, &typed.officers, save).await
     }
 
     pub async fn confirm_clock(&mut self) -> Outcome {
@@ -139,13 +148,33 @@ impl Remote {
 
     /// Draft, page, signatures, submission; or a draft for officers elsewhere.
     async fn decide(&mut self, what: What, lang: Lang, officers: &Officers) -> Outcome {
+        self.decide_and(what, lang, officers, || Ok(())).await
+    }
+
+    /// `drafted` is done when the node has nothing against it, and before anything is signed or written.
+    async fn decide_and(
+        &mut self,
+        what: What,
+        lang: Lang,
+        officers: &Officers,
+        drafted: impl FnOnce() -> Result<(), Failure>,
+    ) -> Outcome {
         let request = wire::DraftRequest { what: Some(what), lang: lang.code().to_owned() };
-        let draft = self.client.draft_consent(request).await?.into_inner();
-        let envelope = Envelope::parse(&draft.envelope).context("draft")?;
-        eprintln!("{}", draft.summary);
+        let drawn = self.client.draft_consent(request).await?.into_inner();
+        let row = self.member_row().await?;
+        let text = |name: &str| row[name].as_str().unwrap_or_default();
+        let mut draft = DraftFile {
+            page: drawn.summary,
+            envelope: Envelope::parse(&drawn.envelope).context("draft")?,
+            terms: drawn.terms,
+            charter: CharterFile::from_text(text("charter")).context("charter")?,
+            card: Card::from_text(text("card")).context("card")?,
+        };
+        eprintln!("{}", draft.reread()?);
         if let Some(path) = &officers.draft {
-            DraftFile { page: draft.summary, envelope, terms: draft.terms }.create(path)?;
-            let needed = draft.threshold;
+            draft.create(path)?;
+            drafted()?;
+            let needed = drawn.threshold;
             eprintln!(
                 "not signed ({needed} needed): talanoa sign {0} --key FILE, then talanoa submit {0}",
                 path.display()
@@ -154,11 +183,12 @@ impl Remote {
         }
         let own = [self.dir.join("keys/consent.key")];
         let paths = if officers.key.is_empty() { &own[..] } else { &officers.key };
-        let mut signed = envelope;
-        for path in paths {
-            signed.add_signature(&keys::load(path).context("the consent key is needed: --key FILE")?);
-        }
-        self.submit_signed(&signed, draft.terms).await
+        let load = |path: &PathBuf| keys::load(path).context("the consent key is needed: --key FILE");
+        let keys = paths.iter().map(load).collect::<Result<Vec<_>, _>>()?;
+        ask("Sign this?", officers.yes)?;
+        keys.iter().try_for_each(|key| draft.sign(key))?;
+        drafted()?;
+        self.submit_signed(&draft.envelope, draft.terms).await
     }
 
     pub(super) async fn submit_signed(&mut self, envelope: &Envelope, terms: String) -> Outcome {

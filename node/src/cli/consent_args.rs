@@ -17,6 +17,9 @@ pub struct Officers {
     /// Write an unsigned draft there and sign nothing
     #[arg(long, value_name = "FILE")]
     pub draft: Option<PathBuf>,
+    /// Do not ask before signing
+    #[arg(long)]
+    pub yes: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

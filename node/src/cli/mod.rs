@@ -65,7 +65,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Map { file, out } => tokio::task::block_in_place(|| map::map(&file, out.as_deref())),
         Command::Delegate(typed) => keys::delegate(dir, typed).await,
         Command::Keys(typed) => own_keys(dir, typed).await,
-        Command::Sign { file, key } => offline::sign(&file, &key),
+        Command::Sign { file, key, yes } => offline::sign(&file, &key, yes),
         Command::Merge { file, copies } => offline::merge(&file, &copies),
         Command::Verify { folder, federation, member } => offline::verify(&folder, federation, member),
         Command::Inspect(typed) => tokio::task::block_in_place(|| inspect::inspect(&typed)),

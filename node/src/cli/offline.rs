@@ -19,7 +19,11 @@ use talanoa_proto::{
     identity::MemberKind,
 };
 
-use super::{args, draft_file::DraftFile, exit::Failure};
+use super::{
+    args,
+    draft_file::{DraftFile, ask},
+    exit::Failure,
+};
 use crate::{
     clock::{Clock, SystemClock, rfc3339},
     config::Settings,
@@ -206,12 +210,14 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     Ok(written.with_context(|| format!("{}: not written", path.display()))?)
 }
 
-pub fn sign(file: &Path, key: &Path) -> Outcome {
-    let key = keys::load(key).context("key")?;
+/// First the page, made from what is signed; then the question; then the signature.
+pub fn sign(file: &Path, key: &Path, yes: bool) -> Outcome {
     let mut draft = DraftFile::read(file)?;
-    draft.envelope.add_signature(&key);
+    eprintln!("{}\n", draft.reread()?);
+    let key = keys::load(key).context("key")?;
+    ask("Sign this?", yes)?;
+    draft.sign(&key)?;
     draft.replace(file)?;
-    eprintln!("{}", draft.page);
     eprintln!("signed with key {}", talanoa_client::tls::fingerprint(&key.verifying_key().to_bytes()));
     Ok(())
 }

@@ -5,6 +5,7 @@ use talanoa_proto::{
     application::Application,
     charter::PURPOSE_DEFAULT,
     circle::Circle,
+    entry::Declared,
     envelope::Envelope,
     grant::{self, Action, Denial, Grant, LiftDenial, Obligations, Scope, Term, Terms},
     id::{DatasetId, PublicKey},
@@ -14,7 +15,7 @@ use talanoa_proto::{
 };
 
 use super::{check, find};
-use crate::{clock::rfc3339, keys, node::Node, problem::Problem, sheet, store::state::State};
+use crate::{keys, node::Node, problem::Problem, sheet, store::state::State};
 
 /// An unsigned object, what people read before they sign it, and the terms that go with it.
 #[derive(Debug)]
@@ -72,11 +73,7 @@ fn draft_grant(node: &Node, typed: wire::DraftGrant, lang: &str) -> Result<Draft
         officers: typed.officers,
         nonce: keys::random()?,
     };
-    let page = |grant: &Grant| sheet::page(node, &view, grant, None, lang);
-    let draft = unsigned(&view, node, &grant, |grant| {
-        check::grant(&view, grant, now)?;
-        page(grant)
-    })?;
+    let draft = unsigned(&view, node, &grant, lang, |grant| check::grant(&view, grant, now))?;
     Ok(Draft { terms: terms.text, ..draft })
 }
 
@@ -96,11 +93,7 @@ fn draft_denial(node: &Node, typed: &wire::DraftDenial) -> Result<Draft, Problem
         nonce: keys::random()?,
     };
     let view = node.store.view();
-    unsigned(&view, node, &denial, |denial| {
-        let what = denial.dataset.as_ref().map_or("every dataset".to_owned(), ToString::to_string);
-        let until = denial.until.map_or("it is lifted".to_owned(), rfc3339);
-        Ok(format!("Denial: {} gets nothing of {what} until {until}, whatever was granted.", typed.to))
-    })
+    unsigned(&view, node, &denial, "", |_| Ok(()))
 }
 
 fn draft_lift(node: &Node, prefix: &str) -> Result<Draft, Problem> {
@@ -108,9 +101,7 @@ fn draft_lift(node: &Node, prefix: &str) -> Result<Draft, Problem> {
     let view = node.store.view();
     let id = find::denial(&view, prefix)?;
     let lift = LiftDenial { origin, denials: vec![id], declared_at: node.now() };
-    unsigned(&view, node, &lift, |_| {
-        Ok(format!("Denial {} is lifted: grants that are in force count again.", id.short()))
-    })
+    unsigned(&view, node, &lift, "", |_| Ok(()))
 }
 
 fn draft_circle(node: &Node, typed: &wire::DraftCircle) -> Result<Draft, Problem> {
@@ -137,14 +128,7 @@ fn draft_circle(node: &Node, typed: &wire::DraftCircle) -> Result<Draft, Problem
         declared_at: node.now(),
         nonce: keys::random()?,
     };
-    unsigned(&view, node, &circle, |circle| {
-        let codes: Vec<String> = circle.members.iter().map(|m| find::code(&view, m)).collect();
-        Ok(format!(
-            "Circle {:?}, from now on: {}.\nWhoever is in it may do what any member grants to this circle.",
-            circle.name,
-            codes.join(", ")
-        ))
-    })
+    unsigned(&view, node, &circle, "", |_| Ok(()))
 }
 
 fn draft_application(node: &Node, typed: wire::DraftApplication) -> Result<Draft, Problem> {
@@ -165,10 +149,7 @@ fn draft_application(node: &Node, typed: wire::DraftApplication) -> Result<Draft
         nonce: keys::random()?,
     };
     let view = node.store.view();
-    unsigned(&view, node, &application, |application| {
-        check::application(&view, application, node.now())?;
-        Ok(sheet::application(&view, application))
-    })
+    unsigned(&view, node, &application, "", |application| check::application(&view, application, node.now()))
 }
 
 /// Through the same door as what strangers send: what is refused from others is not offered for signing.
@@ -176,10 +157,12 @@ fn unsigned<T: Object>(
     view: &State,
     node: &Node,
     object: &T,
-    page: impl FnOnce(&T) -> Result<String, Problem>,
+    lang: &str,
+    check: impl FnOnce(&T) -> Result<(), Problem>,
 ) -> Result<Draft, Problem> {
     let envelope = Envelope::unsigned(object);
-    let page = page(&envelope.object()?)?;
+    check(&envelope.object()?)?;
+    let page = sheet::draft(node, view, &Declared::of(&envelope)?, lang)?;
     let me = view.members.get(&node.me).ok_or_else(Problem::not_ready)?;
     let threshold = u32::try_from(me.identity.threshold(Role::Consent)).unwrap_or(u32::MAX);
     Ok(Draft { envelope, page, terms: String::new(), threshold })

@@ -4,6 +4,7 @@ use talanoa_proto::{
     consent::{self, ConsentState},
     grant::{Action, Grant, Grantee, Scope},
     id::{DatasetId, MemberId, ObjectId},
+    identity::Role,
     release::{Release, Sensitivity},
 };
 
@@ -21,6 +22,8 @@ pub struct Facts {
     /// Absent of a draft.
     pub id: Option<ObjectId>,
     pub from: Party,
+    /// Consent keys that must sign.
+    pub officers: usize,
     /// This node gives it, or gave it.
     pub own: bool,
     /// Of a grant to a circle: its name and convener.
@@ -29,7 +32,8 @@ pub struct Facts {
     pub reached: Vec<Party>,
     /// Datasets that it names, and their class if something is published.
     pub datasets: Vec<(String, Option<Sensitivity>)>,
-    pub covered: Covered,
+    /// Absent of a draft.
+    pub covered: Option<Covered>,
     /// Codes of members to whom it may be carried today; `None` where this node cannot know.
     pub relay_to: Option<Vec<String>>,
     /// So long a relay may carry what it has not heard of again.
@@ -64,6 +68,7 @@ pub fn gather(node: &Node, view: &State, grant: &Grant, id: Option<&ObjectId>) -
         grant: grant.clone(),
         id: id.copied(),
         from: party(view, publisher),
+        officers: view.members.get(&publisher).map_or(1, |m| m.identity.threshold(Role::Consent)),
         own,
         circle: circle(view, &grant.grantee),
         reached: reached
@@ -71,14 +76,14 @@ pub fn gather(node: &Node, view: &State, grant: &Grant, id: Option<&ObjectId>) -
             .map(|m| Party { denied: own && denied(node, view, *m), ..party(view, *m) })
             .collect(),
         datasets: datasets(node, view, grant),
-        covered: covered(node, view, grant),
+        covered: Some(covered(node, view, grant)),
         relay_to: own.then(|| relay_to(view, grant, &reached, node.now())),
         relay_hours: relay::fresh_hours(view, publisher),
         stands: id.and_then(|id| state::of(view, id, grant, node.now())),
     }
 }
 
-pub fn party(view: &State, member: MemberId) -> Party {
+fn party(view: &State, member: MemberId) -> Party {
     let name = view.members.get(&member).map(|m| m.identity.name().to_owned()).unwrap_or_default();
     Party { code: find::code(view, &member), name, denied: false }
 }

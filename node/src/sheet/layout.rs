@@ -86,6 +86,10 @@ impl<'a> Page<'a> {
         for mark in Mark::ALL {
             self.say(&format!("legend.{}", mark.key()), &[]);
         }
+        self.end()
+    }
+
+    pub fn end(mut self) -> String {
         self.text.truncate(self.text.trim_end().len());
         self.text
     }

@@ -3,13 +3,16 @@
 //!
 //! ```text
 //!   node, state ─▶ facts ─▶ page (pure) ◀─ texts, by language
+//!   draft, charter ─┘
 //! ```
 //!
 //! Each term says who sees to it: a node, mathematics, or people (PROTOCOL.md section 12).
 
+mod drafted;
 mod facts;
 mod key;
 mod layout;
+mod members;
 mod reach;
 mod state;
 mod terms;
@@ -17,11 +20,9 @@ mod terms;
 mod tests;
 mod texts;
 
-use talanoa_proto::{
-    application::Application,
-    grant::Grant,
-    id::{MemberId, ObjectId},
-};
+use talanoa_proto::{entry::Declared, grant::Grant, id::ObjectId};
+
+pub use members::Members;
 
 use crate::{consent::find, node::Node, problem::Problem, store::state::State};
 
@@ -42,8 +43,7 @@ pub fn of(node: &Node, prefix: &str, lang: &str) -> Result<String, Problem> {
     }
 }
 
-/// `id` is absent while it is a draft.
-pub fn page(
+fn page(
     node: &Node,
     view: &State,
     grant: &Grant,
@@ -54,7 +54,32 @@ pub fn page(
     Ok(terms::page(&facts, texts::of(lang)))
 }
 
-pub fn application(view: &State, application: &Application) -> String {
-    let code = |member: &MemberId| find::code(view, member);
-    key::page(application, &facts::party(view, application.origin.member), code, texts::of("en"))
+/// What a draft says, and below it, of a grant, what it comes to today: that is not signed.
+pub fn draft(node: &Node, view: &State, declared: &Declared, lang: &str) -> Result<String, Problem> {
+    let (charter, me) =
+        view.charter.as_ref().zip(view.members.get(&view.me)).ok_or_else(Problem::not_ready)?;
+    let page = drafted::page(declared, &Members::new(charter, &me.identity), lang)
+        .ok_or_else(|| Problem::internal("a draft of what nobody signs"))?;
+    let Declared::Grant(_, grant) = declared else { return Ok(page) };
+    let facts = facts::gather(node, view, grant, None);
+    Ok(format!("{page}{BREAK}{}", terms::today(&facts, texts::of(lang))))
+}
+
+/// Between the page and what the node added.
+const BREAK: &str = "\n\n";
+
+/// A text that stands above a draft, as it may be shown: the page made anew of the object itself, and what follows
+/// it in the text. `None` when the text does not begin with that page.
+pub fn reread(declared: &Declared, members: &Members<'_>, text: &str) -> Option<(String, String)> {
+    texts::languages().find_map(|lang| {
+        let page = drafted::page(declared, members, lang)?;
+        let rest = text.strip_prefix(&page)?;
+        let rest = if rest.is_empty() { rest } else { rest.strip_prefix(BREAK)? };
+        Some((page, shown(rest)))
+    })
+}
+
+/// Words of others on a terminal: whatever drives one is made visible.
+pub fn shown(text: &str) -> String {
+    text.lines().map(texts::harmless).collect::<Vec<_>>().join("\n")
 }

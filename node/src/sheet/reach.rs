@@ -25,12 +25,23 @@ pub fn who(page: &mut Page<'_>, facts: &Facts) {
             let values = [("name", &**name), ("convener", &named(convener))];
             page.term(Mark::Publisher, "who.circle", &values);
         }
+        // Of a draft: its name is the convener's to change.
+        (Grantee::Circle(id), None) => {
+            page.term(Mark::Publisher, "who.circle_id", &[("id", &id.to_string())])
+        }
         (Grantee::AllMembers, _) => page.term(Mark::Publisher, "who.everyone", &[]),
         _ => {}
     }
-    if !matches!(facts.grant.grantee, Grantee::Member(_)) {
+    if matches!(facts.grant.grantee, Grantee::Member(_)) {
+        reached(page, facts);
+    } else if facts.id.is_some() {
         page.say("who.today", &[]);
+        reached(page, facts);
     }
+    page.term(Mark::Proof, "who.identity", &[]);
+}
+
+fn reached(page: &mut Page<'_>, facts: &Facts) {
     for party in &facts.reached {
         let key = if party.denied { "who.denied" } else { "who.member" };
         page.item(key, &[("party", &named(party))]);
@@ -38,7 +49,20 @@ pub fn who(page: &mut Page<'_>, facts: &Facts) {
     if facts.reached.is_empty() {
         page.item("who.nobody", &[]);
     }
-    page.term(Mark::Proof, "who.identity", &[]);
+}
+
+/// What a draft comes to today.
+pub fn today(page: &mut Page<'_>, facts: &Facts) {
+    page.section("who.title");
+    if let Some((name, convener)) = &facts.circle {
+        page.item("today.circle", &[("name", name), ("convener", &named(convener))]);
+    }
+    reached(page, facts);
+    page.section("what.title");
+    if !facts.datasets.is_empty() {
+        page.item("what.datasets", &[("dataset", &classed(page, facts))]);
+    }
+    covered(page, facts);
 }
 
 pub fn what(page: &mut Page<'_>, facts: &Facts) {
@@ -67,21 +91,24 @@ fn scope(page: &mut Page<'_>, facts: &Facts) {
         Scope::All => page.term(Mark::Publisher, "what.all", &[]),
         Scope::Themes(themes) => page.term(Mark::Publisher, "what.themes", &[("themes", &themes.join(", "))]),
         Scope::Datasets(_) => {
-            let texts = page.texts;
-            let with_class = |(id, class): &(String, Option<Sensitivity>)| match class {
-                // Of others we know what they offered, not what there is.
-                None if !facts.own => id.clone(),
-                None => texts.fill("what.to_come", &[("dataset", id)]),
-                Some(class) => {
-                    let class = texts.fill(class_key(*class), &[]);
-                    texts.fill("what.class", &[("dataset", id), ("class", &class)])
-                }
-            };
-            let names: Vec<String> = facts.datasets.iter().map(with_class).collect();
-            let key = if names.len() == 1 { "what.dataset" } else { "what.datasets" };
-            page.term(Mark::Publisher, key, &[("dataset", &names.join(", "))]);
+            let key = if facts.datasets.len() == 1 { "what.dataset" } else { "what.datasets" };
+            page.term(Mark::Publisher, key, &[("dataset", &classed(page, facts))]);
         }
     }
+}
+
+fn classed(page: &Page<'_>, facts: &Facts) -> String {
+    let texts = page.texts;
+    let with_class = |(id, class): &(String, Option<Sensitivity>)| match class {
+        // Of others we know what they offered, not what there is; a draft says what is signed.
+        None if !facts.own => id.clone(),
+        None => texts.fill("what.to_come", &[("dataset", id)]),
+        Some(class) => {
+            let class = texts.fill(class_key(*class), &[]);
+            texts.fill("what.class", &[("dataset", id), ("class", &class)])
+        }
+    };
+    facts.datasets.iter().map(with_class).collect::<Vec<_>>().join(", ")
 }
 
 fn class_key(class: Sensitivity) -> &'static str {
@@ -94,7 +121,7 @@ fn class_key(class: Sensitivity) -> &'static str {
 }
 
 fn covered(page: &mut Page<'_>, facts: &Facts) {
-    let covered = &facts.covered;
+    let Some(covered) = &facts.covered else { return };
     page.say(
         match (facts.own, covered.shown.is_empty()) {
             (true, true) => "what.covered_none",

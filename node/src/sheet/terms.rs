@@ -5,7 +5,7 @@ use talanoa_proto::grant::{Action, Grant, Term};
 use super::{
     facts::Facts,
     layout::{Mark, Page},
-    reach::{named, what, who},
+    reach::{self, named, what, who},
     state,
     texts::{Texts, date},
 };
@@ -35,6 +35,24 @@ pub fn page(facts: &Facts, texts: &Texts) -> String {
     page.legend()
 }
 
+/// What a draft comes to as things stand: not part of what is signed.
+pub fn today(facts: &Facts, texts: &Texts) -> String {
+    let mut page = Page::new(texts, "today.title");
+    reach::today(&mut page, facts);
+    if let Some(codes) = facts.relay_to.as_ref().filter(|_| facts.grant.actions.contains(&Action::Relay)) {
+        page.section("may.title");
+        relay_today(&mut page, codes);
+    }
+    page.end()
+}
+
+fn relay_today(page: &mut Page<'_>, codes: &[String]) {
+    match codes {
+        [] => page.item("may.relay_nobody", &[]),
+        codes => page.item("may.relay_today", &[("codes", &codes.join(", "))]),
+    }
+}
+
 fn may(page: &mut Page<'_>, facts: &Facts) {
     page.section("may.title");
     let gives = |action| facts.grant.actions.contains(&action);
@@ -49,10 +67,8 @@ fn may(page: &mut Page<'_>, facts: &Facts) {
     }
     if gives(Action::Relay) {
         page.term(Mark::Reader, "may.relay", &[("from", &facts.from.code)]);
-        match facts.relay_to.as_deref() {
-            Some([]) => page.item("may.relay_nobody", &[]),
-            Some(codes) => page.item("may.relay_today", &[("codes", &codes.join(", "))]),
-            None => {}
+        if let Some(codes) = &facts.relay_to {
+            relay_today(page, codes);
         }
         let values = [("from", &*facts.from.code), ("hours", &facts.relay_hours.to_string())];
         page.term(Mark::Reader, "may.relay_fresh", &values);
@@ -102,7 +118,11 @@ fn after(page: &mut Page<'_>, grant: &Grant) {
 
 fn signed(page: &mut Page<'_>, facts: &Facts) {
     page.section("signed.title");
-    page.term(Mark::Proof, "signed.key", &[("from", &facts.from.code)]);
+    let (from, count) = (&facts.from.code, facts.officers.to_string());
+    match facts.officers {
+        1 => page.term(Mark::Proof, "signed.key", &[("from", from)]),
+        _ => page.term(Mark::Proof, "signed.keys", &[("from", from), ("count", &count)]),
+    }
     match facts.grant.officers.as_slice() {
         [] => page.say("signed.no_officers", &[]),
         officers => page.term(Mark::Contract, "signed.officers", &[("names", &officers.join(", "))]),

@@ -8,7 +8,7 @@ use talanoa_proto::{
 use super::{
     facts::{Covered, Facts, Party},
     state::{Answer, Stands},
-    terms::page,
+    terms::{page, today},
     texts,
 };
 use crate::consent::standing::{Purging, Standing};
@@ -21,7 +21,15 @@ fn party(code: &str, name: &str) -> Party {
     Party { code: code.into(), name: name.into(), denied: false }
 }
 
-/// FJ lets SPC read one dataset until the end of 2027.
+fn published() -> Covered {
+    let shown = vec![
+        ("FJ/CHILD_DEATHS@2".to_owned(), "Child deaths by age".to_owned(), false),
+        ("FJ/CHILD_DEATHS@1".to_owned(), "Child deaths".to_owned(), true),
+    ];
+    Covered { shown, more: 0, at_least: false }
+}
+
+/// A draft: FJ lets SPC read one dataset until the end of 2027.
 fn typical() -> Facts {
     let grant = Grant {
         origin: Origin { federation: FederationId([1; 32]), member: MemberId([2; 32]), epoch: 1 },
@@ -39,20 +47,17 @@ fn typical() -> Facts {
         officers: vec!["Mere Tuilagi".into()],
         nonce: [4; 16],
     };
-    let shown = vec![
-        ("FJ/CHILD_DEATHS@2".to_owned(), "Child deaths by age".to_owned(), false),
-        ("FJ/CHILD_DEATHS@1".to_owned(), "Child deaths".to_owned(), true),
-    ];
     Facts {
         grant,
         id: None,
         from: party("FJ", "Fiji Bureau of Statistics"),
-        own: true,
+        officers: 1,
+        own: false,
         circle: None,
         reached: vec![party("SPC", "Pacific Community")],
-        datasets: vec![("CHILD_DEATHS".into(), Some(Sensitivity::Official))],
-        covered: Covered { shown, more: 0, at_least: false },
-        relay_to: Some(Vec::new()),
+        datasets: vec![("CHILD_DEATHS".into(), None)],
+        covered: None,
+        relay_to: None,
         relay_hours: 24,
         stands: None,
     }
@@ -89,7 +94,9 @@ fn unusual() -> Facts {
         circle: Some(("Melanesia\u{1b}[2J".into(), party("VU", "Vanuatu"))),
         reached: vec![party("SPC", "SPC"), Party { denied: true, ..party("VU", "Vanuatu") }],
         datasets: Vec::new(),
-        covered: Covered { more: 7, at_least: true, ..facts.covered },
+        own: true,
+        officers: 2,
+        covered: Some(Covered { more: 7, at_least: true, ..published() }),
         relay_to: Some(vec!["NC".into(), "WS".into()]),
         stands: Some(Stands { standing, replaced_by: None, answers }),
         ..facts
@@ -106,6 +113,14 @@ fn a_typical_page_is_the_one_that_people_know() {
 fn a_page_with_everything_on_it() {
     assert_eq!(page(&unusual(), texts::of("en")) + "\n", include_str!("tests/unusual.en.txt"));
     assert_eq!(page(&unusual(), texts::of("fr")) + "\n", include_str!("tests/unusual.fr.txt"));
+}
+
+#[test]
+fn what_a_draft_comes_to_today_stands_below_it() {
+    let datasets = vec![("CHILD_DEATHS".into(), Some(Sensitivity::Official)), ("LATER".into(), None)];
+    let facts = Facts { id: None, stands: None, datasets, ..unusual() };
+    assert_eq!(today(&facts, texts::of("en")) + "\n", include_str!("tests/today.en.txt"));
+    assert_eq!(today(&facts, texts::of("fr")) + "\n", include_str!("tests/today.fr.txt"));
 }
 
 #[test]

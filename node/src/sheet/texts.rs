@@ -18,6 +18,10 @@ pub fn of(lang: &str) -> &'static Texts {
     TEXTS.get(lang).or_else(|| TEXTS.get("en")).unwrap_or(&NONE)
 }
 
+pub fn languages() -> impl Iterator<Item = &'static str> {
+    LANGUAGES.iter().map(|(lang, _)| *lang)
+}
+
 impl Texts {
     fn parse(file: &str) -> Self {
         // The files are compiled in, and a test reads every one of them.
