@@ -150,22 +150,32 @@ impl Home {
             founding.listen.as_ref().map(|listen| format!("listen = {listen:?}\n")).unwrap_or_default();
         let settings = Settings::parse(&config)?;
         let disk = Disk::from_env();
+        let (root, consent, node) = (keys::generate()?, keys::generate()?, keys::generate()?);
+        let card = found_identity(founding, &settings, &root, &consent, &node)?;
         disk.create_dir(dir)?;
         disk.create_dir(&dir.join("keys"))?;
-        let (root, consent, node) = (keys::generate()?, keys::generate()?, keys::generate()?);
-        keys::save(founding.root_out.as_ref().unwrap_or(&key_path(dir, "root")), &root)?;
-        keys::save(&key_path(dir, "consent"), &consent)?;
-        keys::save(&key_path(dir, "node"), &node)?;
-        if !config.is_empty() {
-            disk.write_atomic(&dir.join(config::FILE_NAME), config.as_bytes())?;
+        let root_path = founding.root_out.clone().unwrap_or_else(|| key_path(dir, "root"));
+        let paths = [root_path, key_path(dir, "consent"), key_path(dir, "node")];
+        let files: Vec<_> = paths.iter().map(PathBuf::as_path).zip([&root, &consent, &node]).collect();
+        keys::save_all(&files)?;
+        let founded = write_node(dir, &settings, &config, &disk, &card);
+        if founded.is_err() {
+            // Without an identity they are keys of nobody, and would be in the way of the next try.
+            paths.iter().for_each(|path| drop(fs::remove_file(path)));
         }
-        let layout = Layout::new(dir, settings.anchor_dir.clone());
-        Store::create(&layout, &disk)?;
-        let card = found_identity(founding, &settings, &root, &consent, &node)?;
-        // Last: a directory without it is no node, and `init` may be run again after removing it.
-        disk.write_atomic(&dir.join(IDENTITY_FILE), card.to_text().as_bytes())?;
+        founded?;
         Ok(Self { dir: dir.to_owned(), settings, card })
     }
+}
+
+fn write_node(dir: &Path, settings: &Settings, config: &str, disk: &Disk, card: &Card) -> Result<()> {
+    if !config.is_empty() {
+        disk.write_atomic(&dir.join(config::FILE_NAME), config.as_bytes())?;
+    }
+    Store::create(&Layout::new(dir, settings.anchor_dir.clone()), disk)?;
+    // Last: a directory without it is no node, and `init` may be run again after removing it.
+    disk.write_atomic(&dir.join(IDENTITY_FILE), card.to_text().as_bytes())?;
+    Ok(())
 }
 
 fn key_path(dir: &Path, role: &str) -> PathBuf {

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use talanoa_node::{home::Home, keys, node::own_entry, store::Batch};
 use talanoa_proto::{envelope::Envelope, grant::Grant};
-use talanoa_tests::{Member, federation, next_year, table, wait_for};
+use talanoa_tests::{Member, federation, next_year, table, talanoa, wait_for};
 
 fn words<'a>(line: &'a str, paths: &'a [&'a Path]) -> Vec<&'a str> {
     let mut paths = paths.iter().map(|p| p.to_str().unwrap());
@@ -199,4 +199,30 @@ fn two_officers_stay_two_until_somebody_says_otherwise() {
     assert!(told.err.contains("from now on 1 officers must sign, until now 2"), "{}", told.err);
     told.ok();
     [fj, spc].iter_mut().for_each(Member::judge);
+}
+
+#[test]
+fn a_refused_command_leaves_no_secret_key_behind() {
+    let root = tempfile::tempdir().unwrap();
+    let [mut fj, mut spc] = exchanged(root.path());
+    let out = root.path().join("program.key");
+    let line = "application add rates --key-out FILE --dataset all --until";
+    fj.talanoa(&words(&format!("{line} 2020-01-01"), &[&out])).refused(1, "request.invalid");
+    assert!(!out.exists());
+    fj.talanoa(&words(&format!("{line} {}", next_year()), &[&out])).ok();
+    fj.talanoa(&words(&format!("{line} {}", next_year()), &[&out])).refused(1, "exists already");
+
+    let dir = root.path().join("ws");
+    let init = |name: &str, root_out: &Path| {
+        let root_out = root_out.to_str().unwrap();
+        talanoa(&dir, &["init", "--member", "WS", "--name", name, "--root-out", root_out])
+    };
+    let no_such = root.path().join("no/such/root.key");
+    for (name, root_out) in [("Samoa", &no_such), ("Samoa", &dir.join("keys/consent.key")), ("", &out)] {
+        assert_eq!(init(name, root_out).code, 1, "{name} {}", root_out.display());
+        let left = fs::read_dir(dir.join("keys")).map_or(0, Iterator::count);
+        assert_eq!(left, 0, "{name} {}", root_out.display());
+    }
+    init("Samoa", &root.path().join("root.key")).ok();
+    [&mut fj, &mut spc].into_iter().for_each(Member::judge);
 }
