@@ -1,6 +1,6 @@
 //! A machine's clock that is wrong: it revives nothing, ends nothing, and is believed again.
 
-use talanoa_tests::{Member, federation, table, wait_for};
+use talanoa_tests::{Member, day_after, federation, table, wait_for};
 
 const YEAR: i64 = 365 * 86_400;
 
@@ -60,7 +60,13 @@ fn the_operators_word_ends_the_suspicion() {
         rows.iter().any(|p| p["last_contact"].is_string()).then_some(())
     });
     assert!(spc.held().is_empty());
-    fj.talanoa(&["clock", "confirm"]).ok();
+    // Nobody confirms what he was not shown: a script names the day.
+    fj.talanoa(&["clock", "confirm"]).refused(2, "--date");
+    for wrong in [day_after(0), day_after(99), String::new()] {
+        fj.talanoa(&["clock", "confirm", "--date", &wrong]).refused(1, "nothing was confirmed");
+    }
+    assert_eq!(fj.status()["clock"], "suspect");
+    fj.talanoa(&["clock", "confirm", "--date", &day_after(100)]).ok();
     spc.wait_until_held(&["FJ/A@1"]);
     [fj, spc].iter_mut().for_each(Member::judge);
 }

@@ -16,7 +16,7 @@ use talanoa_proto::{
 use super::{
     args::Listing,
     consent_args::{self, AddApplication, Application, Circle, Deny, Lang, Lift, Officers},
-    draft_file::{DraftFile, ask},
+    draft_file::{DraftFile, ask, is_terminal},
     exit::Failure,
     remote::{Outcome, Remote, say},
 };
@@ -137,7 +137,25 @@ impl Remote {
         self.decide_and(What::Application(application), Lang::En, &typed.officers, save).await
     }
 
-    pub async fn confirm_clock(&mut self) -> Outcome {
+    /// A clock that is ahead and confirmed ends grants for good: somebody must say which day it is.
+    pub async fn confirm_clock(&mut self, date: Option<String>) -> Outcome {
+        let status = self.status_object().await?;
+        let text = |name: &str| status[name].as_str().unwrap_or_default();
+        let (machine, node) = (text("machine_time"), text("time"));
+        eprintln!(
+            "this machine's clock says {machine}; this node counts {node} ({}). Once the clock is confirmed, what ends \
+             before {machine} has ended, and nobody can take that back",
+            text("clock")
+        );
+        match date {
+            Some(date) if !machine.starts_with(&format!("{date}T")) => {
+                let message = format!("by this machine's clock it is not {date}: nothing was confirmed");
+                return Err(Failure::Refused { message, advice: Some("set the clock (NTP)".into()) });
+            }
+            Some(_) => {}
+            None if is_terminal() => ask("Is that right?", false)?,
+            None => return Err(Failure::Usage("say which day it is: --date YYYY-MM-DD".into())),
+        }
         say(self.client.confirm_clock(wire::ConfirmClockRequest {}).await?.into_inner(), false)
     }
 

@@ -209,5 +209,10 @@ pub struct AddApplication {
 #[derive(Debug, Subcommand)]
 pub enum ClockCommand {
     /// Say that this machine's clock is right, when the node does not believe it
-    Confirm,
+    #[command(after_help = "Time never goes back: what ends by the confirmed clock has ended for good.")]
+    Confirm {
+        /// Today, UTC, from another source than this machine; asked for where nobody sits at a terminal
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        date: Option<String>,
+    },
 }

@@ -133,15 +133,18 @@ impl DraftFile {
     }
 }
 
+pub fn is_terminal() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
 /// Asked of a person at a terminal; a script has said so by being one.
 pub fn ask(question: &str, yes: bool) -> Result<(), Failure> {
-    let stdin = std::io::stdin();
-    if yes || !stdin.is_terminal() || !std::io::stderr().is_terminal() {
+    if yes || !is_terminal() {
         return Ok(());
     }
     eprint!("{question} (yes or no) ");
     let mut answer = String::new();
-    stdin.read_line(&mut answer)?;
+    std::io::stdin().read_line(&mut answer)?;
     match answer.trim() {
         "yes" | "y" => Ok(()),
         _ => Err(refused("nothing was done", "--yes does it without asking")),

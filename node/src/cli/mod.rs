@@ -117,7 +117,7 @@ async fn ask(dir: &Path, command: Command) -> Result<(), Failure> {
         Command::Lift(typed) => node.lift(typed).await,
         Command::Circle(typed) => node.circle(typed).await,
         Command::Application(typed) => node.application(typed).await,
-        Command::Clock(ClockCommand::Confirm) => node.confirm_clock().await,
+        Command::Clock(ClockCommand::Confirm { date }) => node.confirm_clock(date).await,
         Command::Follow { member, dataset, offers_only, via, purpose } => {
             let datasets = dataset.iter().map(ToString::to_string).collect();
             let via = via.map(|m| m.to_string()).unwrap_or_default();

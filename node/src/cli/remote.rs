@@ -47,18 +47,21 @@ impl Remote {
     }
 
     pub async fn status(&mut self, json: bool) -> Outcome {
-        let status = self.client.status(wire::StatusRequest {}).await?.into_inner().json;
-        let value: serde_json::Value = serde_json::from_str(&status).context("status")?;
-        if json {
-            println!("{status}")
-        } else {
-            print!("{}", render::object(&value))
+        let value = self.status_object().await?;
+        match json {
+            true => println!("{value}"),
+            false => print!("{}", render::object(&value)),
         }
         if value["ready"] == true {
             Ok(())
         } else {
             Err(Failure::NotReady("talanoa charter adopt FILE".into()))
         }
+    }
+
+    pub(super) async fn status_object(&mut self) -> Result<serde_json::Value, Failure> {
+        let status = self.client.status(wire::StatusRequest {}).await?.into_inner().json;
+        Ok(serde_json::from_str(&status).context("status")?)
     }
 
     pub async fn list_between(

@@ -75,6 +75,8 @@ pub fn status(node: &Node, warning: Option<String>) -> Value {
             Trust::Accepted => "accepted",
             Trust::Suspect => "suspect",
         },
+        "time": rfc3339(node.now()),
+        "machine_time": rfc3339(node.clock.wall()),
         "consent": view.consent_suspended.then_some("suspended: an own entry is damaged, talanoa repair"),
         "datasets": view.datasets.len(),
         "following": view.peers.values().filter(|p| p.follow.is_some()).count(),
