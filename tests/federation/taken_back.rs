@@ -164,6 +164,39 @@ fn a_backup_from_before_a_purge_brings_nothing_back() {
 }
 
 #[test]
+fn a_restored_reader_says_that_it_has_not_heard_its_publisher() {
+    let root = tempfile::tempdir().unwrap();
+    let [mut fj, mut spc] = federation(root.path(), ["FJ", "SPC"]);
+    fj.serve();
+    spc.serve();
+    let file = root.path().join("a.csv");
+    table(&file, 20);
+    fj.publish(&file, "A").ok();
+    let grant = fj.grant("SPC", "A");
+    spc.talanoa(&["follow", "FJ"]).ok();
+    spc.wait_until_held(&["FJ/A@1"]);
+    let get = |spc: &Member, name: &str| {
+        spc.talanoa(&["get", "FJ/A", "--out", root.path().join(name).to_str().unwrap()])
+    };
+    assert!(!get(&spc, "heard").err.contains("was not heard"));
+    assert!(spc.status()["not_heard_since_start"].is_null());
+    spc.stop();
+    fj.talanoa(&["revoke", &grant, "--purge"]).ok();
+    fj.stop();
+
+    // What is here may have been purged, or not: nobody can tell.
+    spc.serve();
+    let told = get(&spc, "unheard");
+    assert!(told.err.contains("FJ was not heard since this node started"), "{}", told.err);
+    told.ok();
+    assert!(spc.status()["not_heard_since_start"].as_str().unwrap().starts_with("FJ: "));
+    fj.serve();
+    wait_for("it is gone", || spc.list("catalogue").is_empty().then_some(()));
+    assert!(spc.status()["not_heard_since_start"].is_null());
+    [fj, spc].iter_mut().for_each(Member::judge);
+}
+
+#[test]
 fn copies_go_when_the_retention_after_the_end_is_over() {
     let root = tempfile::tempdir().unwrap();
     let [mut fj, mut spc] = federation(root.path(), ["FJ", "SPC"]);

@@ -236,6 +236,22 @@ impl Remote {
         }
         println!("{reference}: {} in {}", names.join(", "), out.display());
         eprintln!("check it anywhere: talanoa verify {}", out.display());
+        self.warn_of_silence(&reference).await
+    }
+
+    /// A directory that was put back from a backup holds what was purged since, until its publisher is heard.
+    async fn warn_of_silence(&mut self, reference: &str) -> Outcome {
+        let request = wire::ListRequest { what: "peers".to_owned(), ..wire::ListRequest::default() };
+        let peers: Vec<serde_json::Value> =
+            serde_json::from_str(&self.client.list(request).await?.into_inner().json).context("peers")?;
+        let publisher = reference.split('/').next().unwrap_or_default();
+        let silent = |p: &serde_json::Value| p["last_contact"].is_null() && p["origin_contact"].is_null();
+        if peers.iter().any(|p| p["member"] == publisher && silent(p)) {
+            eprintln!(
+                "note: {publisher} was not heard since this node started: it may have taken this back, and this node \
+                 would not know"
+            );
+        }
         Ok(())
     }
 }

@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 use talanoa_proto::identity::Role;
 
-use super::code;
+use super::{code, codes};
 use crate::{
     clock::{Trust, rfc3339},
     node::Node,
+    store::state::{Peer, State},
 };
 
 pub fn list(node: &Node) -> Vec<Value> {
@@ -54,6 +55,19 @@ pub fn membership(node: &Node) -> Vec<Value> {
     vec![card]
 }
 
+/// Members who gave us something, or are followed, and were not heard since the start, themselves or by way of
+/// another: what they took back meanwhile is not known here.
+fn unheard(node: &Node, view: &State) -> Option<String> {
+    let links = node.links.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let heard =
+        |member| links.get(member).is_some_and(|l| l.last_contact.is_some() || l.origin_contact.is_some());
+    let gave = |peer: &Peer| peer.follow.is_some() || !peer.offered.is_empty();
+    let silent = view.peers.iter().filter(|(member, peer)| gave(peer) && !heard(member));
+    let codes = codes(view, silent.map(|(member, _)| member));
+    (!codes.is_empty())
+        .then(|| format!("{codes}: what they took back since this node was last connected is not known"))
+}
+
 /// One object; `ready` decides the exit code of `talanoa status`.
 pub fn status(node: &Node, warning: Option<String>) -> Value {
     let view = node.store.view();
@@ -79,6 +93,7 @@ pub fn status(node: &Node, warning: Option<String>) -> Value {
         "machine_time": rfc3339(node.clock.wall()),
         "consent": view.consent_suspended.then_some("suspended: an own entry is damaged, talanoa repair"),
         "datasets": view.datasets.len(),
+        "not_heard_since_start": unheard(node, &view),
         "following": view.peers.values().filter(|p| p.follow.is_some()).count(),
         "node_key": talanoa_client::tls::fingerprint(&node.key.verifying_key().to_bytes()),
         "node_key_ends": ends(Role::Node),
