@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use csv::StringRecord;
 
 use super::super::{
-    model::{OBS_VALUE, Sink},
+    model::{OBS_VALUE, Sink, TIME_PERIOD},
     stop::Stop,
 };
 use crate::intake::{Fault, cell};
@@ -35,7 +35,7 @@ pub struct Header {
     pub style: Style,
     pub columns: Vec<Column>,
     pub action: Option<usize>,
-    /// Cells may be `ID: Name`.
+    /// Cells may be `ID: Name` or `ID:Name`.
     pub has_labels: bool,
     /// Between several values in a cell.
     pub sub: Option<char>,
@@ -67,7 +67,7 @@ pub fn delimiter(first: &[u8]) -> u8 {
 
 impl Header {
     pub fn read(cells: &StringRecord, delimiter: u8) -> Result<Self, Stop> {
-        let cell = |n: usize| cells.get(n).unwrap_or_default();
+        let cell = |n: usize| id(cells.get(n).unwrap_or_default());
         let (term, sub) = term_and_sub(cell(0));
         let (style, prefix) = match term {
             "STRUCTURE" if cell(1) == "STRUCTURE_ID" => (Style::V2, 2),
@@ -82,7 +82,10 @@ impl Header {
             style,
             columns: Vec::new(),
             action: None,
-            has_labels: cells.iter().skip(prefix).any(|c| c.contains(": ")),
+            // In a table for people other columns may have colons.
+            has_labels: cells
+                .iter()
+                .any(|c| c.contains(':') && (style != Style::Plain || is_code_name(id(c)))),
             sub,
             has_decimal_comma: delimiter == b';',
             doubts: Vec::new(),
@@ -115,22 +118,33 @@ impl Header {
     fn take_columns(&mut self, cells: &StringRecord, prefix: usize, has_names: bool) {
         let mut numbered = cells.iter().enumerate().skip(prefix);
         while let Some((at, cell)) = numbered.next() {
-            match cell {
+            let (id, is_many) = component(cell);
+            match id.as_str() {
                 "ACTION" if self.action.is_none() => self.action = Some(at),
                 // What they say is in the components' own columns too.
                 "SERIES_KEY" | "OBS_KEY" => {}
                 "KEY" if self.style == Style::Plain => {}
                 _ => {
-                    let (id, is_many) = component(cell);
+                    if has_names {
+                        self.check_name_column(&id, numbered.next());
+                    }
                     // Beside its codes a warehouse puts their labels, under names for people.
                     if self.style != Style::Plain || is_code_name(&id) {
                         self.columns.push(Column { at, id, is_many });
                     }
-                    if has_names {
-                        numbered.next();
-                    }
                 }
             }
+        }
+    }
+
+    /// A column of names that is called as a component is one: passed over, it would be lost in silence.
+    fn check_name_column(&mut self, of: &str, column: Option<(usize, &str)>) {
+        if let Some((_, name)) = column.filter(|(_, c)| matches!(*c, TIME_PERIOD | OBS_VALUE) && *c != of) {
+            let message = format!(
+                "STRUCTURE_NAME announces a column of names beside {}, and {name} stands there",
+                cell::shown(of.as_bytes())
+            );
+            self.doubts.push(Fault::error("csv.header", message));
         }
     }
 
@@ -160,9 +174,14 @@ fn term_and_sub(cell: &str) -> (&str, Option<char>) {
     }
 }
 
+/// `ID: Name`, or `ID:Name` as some services write it: no id has a colon.
+fn id(cell: &str) -> &str {
+    cell.split_once(':').map_or(cell, |(id, _)| id.trim())
+}
+
 /// `ID: Name`, `ID[]`, `ID[en;fr]`, `CONTACT[].NAME[]`: the id, and whether there are several values.
 fn component(cell: &str) -> (String, bool) {
-    let id = super::rows::id(cell);
+    let id = id(cell);
     let outside: Vec<&str> = id
         .split('[')
         .enumerate()
@@ -209,6 +228,8 @@ mod tests {
             ("ATTR[en;fr]: Titre", "ATTR", true),
             ("CONTACT[].NAME[]", "CONTACT.NAME", true),
             ("ODD[", "ODD", true),
+            ("FREQ:Frequency", "FREQ", false),
+            ("FREQ :Frequency: of what", "FREQ", false),
         ] {
             assert_eq!(component(cell), (id.to_owned(), is_many));
         }

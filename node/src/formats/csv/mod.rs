@@ -45,6 +45,7 @@ pub fn read(input: impl Read, first: &[u8], reading: &mut Reading<'_>) -> Result
     header.tell_doubts(line, reading.sink);
 
     let columns = cells.len();
+    let is_plain = header.style == Style::Plain;
     let mut rows = Rows::new(header, reading);
     while let Some((line, cells)) = records.next(rows.reading.sink)? {
         rows.count();
@@ -58,7 +59,9 @@ pub fn read(input: impl Read, first: &[u8], reading: &mut Reading<'_>) -> Result
         }
     }
     if rows.is_empty() && !records.was_cut() {
-        rows.reading.sink.fault(Fault::error("table.empty", "there is a header and no row below it"));
+        // A service that has no data for a question answers so; whoever publishes it is refused.
+        let make = if is_plain { Fault::error } else { Fault::warning };
+        rows.reading.sink.fault(make("table.empty", "there is a header and no row below it"));
     }
     Ok(())
 }

@@ -23,6 +23,11 @@ pub fn id(cell: &str) -> &str {
     cell.split_once(": ").map_or(cell, |(id, _)| id)
 }
 
+/// The same of a code, which has no colon itself: `ID:Name` is cut too.
+fn code(cell: &str) -> &str {
+    cell.split_once(':').map_or(cell, |(code, _)| code)
+}
+
 pub struct Rows<'r, 'a> {
     header: Header,
     pub reading: &'r mut Reading<'a>,
@@ -30,6 +35,8 @@ pub struct Rows<'r, 'a> {
     /// One for each of the header's columns, as the structure in hand sees them; `None`: not a component.
     roles: Vec<Option<Role>>,
     primary_measure: String,
+    /// The key is presumed, and has the period: it alone says whether the row observes.
+    has_presumed_time: bool,
     /// Kind and name as the last row wrote them: most files repeat them in every row.
     last_structure: Option<(String, String)>,
     rows: u64,
@@ -45,6 +52,7 @@ impl<'r, 'a> Rows<'r, 'a> {
             dsd: None,
             roles: Vec::new(),
             primary_measure: OBS_VALUE.to_owned(),
+            has_presumed_time: false,
             last_structure: None,
             rows: 0,
             key: Pairs::default(),
@@ -70,10 +78,25 @@ impl<'r, 'a> Rows<'r, 'a> {
         let (mut value, mut has_whole_key) = (None, true);
         for (column, role) in self.header.columns.iter().zip(&self.roles) {
             let written = cells.get(column.at).unwrap_or_default();
-            let text = if self.header.has_labels && !column.is_many { id(written) } else { written };
+            let text = match role {
+                _ if !self.header.has_labels || column.is_many => written,
+                Some(Role::Dimension) if column.id != TIME_PERIOD => code(written),
+                _ => id(written),
+            };
             let pushed = match role {
-                Some(Role::Dimension) if text.is_empty() || text == SWITCHED_OFF => {
+                Some(Role::Dimension) if text == SWITCHED_OFF => {
                     has_whole_key = false;
+                    Ok(())
+                }
+                // Without a definition a dimension may be taken for an attribute; only dimensions are off.
+                Some(Role::Attribute)
+                    if text == SWITCHED_OFF && self.header.style == Style::V2 && self.dsd.is_none() =>
+                {
+                    has_whole_key = false;
+                    Ok(())
+                }
+                Some(Role::Dimension) if text.is_empty() => {
+                    has_whole_key &= self.has_presumed_time && column.id != TIME_PERIOD;
                     Ok(())
                 }
                 Some(Role::Dimension) => self.key.push(&column.id, text),
@@ -170,6 +193,7 @@ impl<'r, 'a> Rows<'r, 'a> {
             // The time dimension is the last of a key.
             dimensions.sort_by_key(|id| id == TIME_PERIOD);
         }
+        self.has_presumed_time = dimensions.last().is_some_and(|id| id == TIME_PERIOD);
         self.reading.sink.data_set(&DataSet {
             kind,
             structure,

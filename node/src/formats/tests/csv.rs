@@ -84,7 +84,11 @@ fn headers_that_mean_nothing_are_refused() {
         ("STRUCTURE,ACTION,SEX\ndataflow,I,F\n", "sdmx.unsupported"),
         ("DATAFLOW,SEX,SEX,OBS_VALUE\nA:B(1.0),F,F,1\n", "csv.header"),
         ("DATAFLOW,SEX,,OBS_VALUE\nA:B(1.0),F,F,1\n", "csv.header"),
-        ("DATAFLOW,SEX,OBS_VALUE\n", "table.empty"),
+        ("REF_AREA,OBS_VALUE\n", "table.empty"),
+        (
+            "STRUCTURE,STRUCTURE_ID,STRUCTURE_NAME,ACTION,FREQ,TIME_PERIOD,OBS_VALUE,NOTE\ndataflow,A:B,n,I,A,2001,1,\n",
+            "csv.header",
+        ),
         ("\n\n", "table.empty"),
         ("DATAFLOW,SEX,OBS_VALUE\nA:B(1.0),\"F,1\n", "csv.quote"),
         ("DATAFLOW,SEX,OBS_VALUE\nA:B(1.0),\"F\"x,1\n", "csv.quote"),
@@ -98,4 +102,39 @@ fn reference_metadata_is_no_data() {
     let text = "MDSTRUCTURE[|];MDSTRUCTURE_ID;METADATASET_ID;TARGET_TYPES;TARGET_IDS;ATTRIBUTE_1\nmetadataflow;A:B(1.0);A:C(1.0);dataflow;A:D(1.0);x\n";
     let report = look_at(text);
     assert_eq!((report.kind(), report.observations, report.is_whole()), (Some(Kind::Metadata), 0, true));
+}
+
+/// As BIS, Norges Bank and UNICEF serve it.
+#[test]
+fn labels_need_no_blank_before_them() {
+    for head in ["STRUCTURE,STRUCTURE_ID,", "DATAFLOW,", ""] {
+        let row = head
+            .replace("STRUCTURE,STRUCTURE_ID", "dataflow,A:B(1.0): Rates")
+            .replace("DATAFLOW", "A:B(1.0): Rates");
+        let text = format!(
+            "{head}FREQ:Frequency,TENOR:Tenor,TIME_PERIOD:Time period,OBS_VALUE:Value,NOTE:Note\n\
+             {row}B:Business,10Y: 10 years,2020-01-01T00:00:00,1.5,http://a/b\n"
+        );
+        assert_eq!(
+            heard(&text),
+            ["2 Information FREQ=B TENOR=10Y TIME_PERIOD=2020-01-01T00:00:00 | 1.5 | NOTE=http://a/b"]
+        );
+    }
+    let plain = "REF_AREA,Remark: any,TIME_PERIOD,OBS_VALUE\nA:B,x: y,2001,1\n";
+    assert_eq!(heard(plain), ["2 Information REF_AREA=A:B TIME_PERIOD=2001 | 1 |"]);
+}
+
+#[test]
+fn a_presumed_key_may_have_gaps_where_the_period_is_there() {
+    let head = "STRUCTURE,STRUCTURE_ID,ACTION,D1,D2,A1,OBS_VALUE,TIME_PERIOD\n";
+    let rows = "dataflow,A:B,I,a,b,,,2020\ndataflow,A:B,I,a,b,x,,\ndataflow,A:B,I,a,~,x,,2020\n";
+    assert_eq!(heard(format!("{head}{rows}")), ["2 Information D1=a D2=b TIME_PERIOD=2020 | - |"]);
+    let off = "STRUCTURE,STRUCTURE_ID,ACTION,FREQ,UNIT\ndataflow,A:B,I,~,note\ndataflow,A:B,I,A,note\n";
+    assert_eq!(heard(off), ["3 Information  | - | FREQ=A UNIT=note"]);
+}
+
+#[test]
+fn a_header_alone_is_an_answer_without_data() {
+    let report = look_at("DATAFLOW,SEX,OBS_VALUE\n");
+    assert_eq!((report.is_whole(), faults(&report)), (true, vec![("table.empty", 0)]));
 }

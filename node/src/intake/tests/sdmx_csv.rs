@@ -41,6 +41,8 @@ fn more_structures_than_a_release_can_name_are_told() {
 
 #[test]
 fn other_kinds_of_sdmx_csv_are_refused_by_name() {
+    let empty = refused("DATAFLOW,SEX,OBS_VALUE\n");
+    assert!(!empty.is_empty() && empty.iter().all(|(code, _)| *code == "table.empty"), "{empty:?}");
     assert_eq!(refused("STRUCTURE,X\na,b\n"), [("sdmx.unsupported", 1)]);
 }
 
