@@ -5,6 +5,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::{
+    super::model::TIME_PERIOD,
     guard::Shared,
     walk::{Array, Fields, Items, Object, Skip, Text},
 };
@@ -96,15 +97,48 @@ impl<'de> Fields<'de> for ComponentReader<'_> {
             "keyPosition" => {
                 self.component.position = map.next_value::<Text>()?.0.and_then(|p| p.parse().ok());
             }
-            "role" => {
-                self.component.is_time |= map.next_value::<Text>()?.0.as_deref() == Some("TIME_PERIOD");
-            }
+            "role" | "roles" => map.next_value_seed(Role(&mut self.component.is_time))?,
             "values" => {
                 let mut reader = ValuesReader { shared: self.shared, values: &mut self.component.values };
                 map.next_value_seed(Array(&mut reader))?;
             }
             _ => map.next_value_seed(Skip(self.shared))?,
         }
+        Ok(())
+    }
+}
+
+/// One role in 1.0, several since; that of the time dimension is the one that matters here.
+struct Role<'t>(&'t mut bool);
+
+impl<'de> DeserializeSeed<'de> for Role<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Role<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a role or several")
+    }
+
+    fn visit_str<E>(self, role: &str) -> Result<(), E> {
+        *self.0 |= role == TIME_PERIOD;
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while let Some(role) = items.next_element::<Text>()? {
+            *self.0 |= role.0.as_deref() == Some(TIME_PERIOD);
+        }
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
         Ok(())
     }
 }

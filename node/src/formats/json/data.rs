@@ -120,7 +120,7 @@ impl Top<'_, '_> {
         let dsd = self.reading.dsd_of(&layout.structure);
         let data_set = DataSet {
             kind: "",
-            has_measure: true,
+            has_measure: layout.measure_count() > 0,
             structure: &layout.structure,
             dsd,
             dimensions: &dimensions,
@@ -167,7 +167,10 @@ impl<'de> Fields<'de> for Set<'_, '_, '_> {
         let (len, attributes) = (self.top.key.len(), self.top.attributes.len());
         match key {
             "series" => map.next_value_seed(Object(shared, &mut AllSeries { set: self, len, attributes })),
-            _ => map.next_value_seed(Object(shared, &mut Observations { set: self, len, attributes })),
+            _ => {
+                let mut flat = Observations { set: self, len, attributes, is_flat: true };
+                map.next_value_seed(Object(shared, &mut flat))
+            }
         }
     }
 }
@@ -179,9 +182,14 @@ impl Set<'_, '_, '_> {
     }
 
     /// `0:2:1`, an index for each component of the level. `false`: one of them means nothing, which was told.
-    pub fn push_key<E: serde::de::Error>(&mut self, level: &[Component], key: &str) -> Result<bool, E> {
-        let mut parts = key.split(':');
+    pub fn push_key<'l, E: serde::de::Error>(
+        &mut self,
+        level: impl Iterator<Item = &'l Component>,
+        key: &str,
+    ) -> Result<bool, E> {
+        let (mut parts, mut is_empty) = (key.split(':'), true);
         for component in level {
+            is_empty = false;
             let part = parts.next();
             let value = part.and_then(|p| p.parse().ok()).and_then(|n| component.values.get(n));
             match value {
@@ -192,7 +200,7 @@ impl Set<'_, '_, '_> {
             }
         }
         match parts.next() {
-            Some(_) if !level.is_empty() => Ok(self.lose(key)),
+            Some(_) if !is_empty => Ok(self.lose(key)),
             _ => Ok(true),
         }
     }
@@ -245,14 +253,14 @@ impl<'de> Fields<'de> for AllSeries<'_, '_, '_, '_> {
         let set = &mut *self.set;
         set.top.key.truncate(self.len);
         set.top.attributes.truncate(self.attributes);
-        if !set.push_key(&layout.series, key)? {
+        if !set.push_key(layout.series.iter(), key)? {
             return map.next_value_seed(Skip(shared));
         }
         set.top.reading.sink.series(&set.top.key, set.action);
         let len = set.top.key.len();
         map.next_value_seed(Object(
             shared,
-            &mut OneSeries(Observations { set, len, attributes: self.attributes }),
+            &mut OneSeries(Observations { set, len, attributes: self.attributes, is_flat: false }),
         ))
     }
 }

@@ -35,6 +35,8 @@ pub struct Shared {
     unremembered: Cell<u64>,
     /// Bytes of component values that are kept.
     values: Cell<usize>,
+    /// A definition is written as only 2.x writes it.
+    pub is_v2: Cell<bool>,
 }
 
 impl Shared {

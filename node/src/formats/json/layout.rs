@@ -17,6 +17,8 @@ pub struct Layout {
     pub series: Vec<Component>,
     pub observation: Vec<Component>,
     pub measures: Vec<Component>,
+    /// Since 2.0 a message lists its measures, and may have none; before, there was one without a list.
+    pub lists_measures: bool,
     /// Of observations.
     pub attributes: Vec<Component>,
     pub series_attributes: Vec<Component>,
@@ -25,6 +27,11 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// So many parts of an observation come before its attributes.
+    pub fn measure_count(&self) -> usize {
+        if self.lists_measures { self.measures.len() } else { 1 }
+    }
+
     /// All of them, in the order of the key. Equal places, and none, stay in the order of the message.
     pub fn dimensions(&self) -> Vec<&Component> {
         let mut all: Vec<&Component> =
@@ -60,6 +67,7 @@ impl<'de> Fields<'de> for LayoutReader<'_> {
                 let mut levels = Levels::new(shared);
                 map.next_value_seed(Object(shared, &mut levels))?;
                 self.layout.measures = levels.observation;
+                self.layout.lists_measures = levels.has_observation;
             }
             "attributes" => {
                 let mut levels = Levels::new(shared);
@@ -82,13 +90,14 @@ struct Levels<'s> {
     data_set: Vec<Component>,
     series: Vec<Component>,
     observation: Vec<Component>,
+    has_observation: bool,
     groups: Vec<Component>,
 }
 
 impl<'s> Levels<'s> {
     fn new(shared: &'s Shared) -> Self {
-        let (data_set, series, observation, groups) = Default::default();
-        Self { shared, data_set, series, observation, groups }
+        let (data_set, series, observation, has_observation, groups) = Default::default();
+        Self { shared, data_set, series, observation, has_observation, groups }
     }
 }
 
@@ -98,7 +107,10 @@ impl<'de> Fields<'de> for Levels<'_> {
         let level = match key {
             "dataSet" => &mut self.data_set,
             "series" => &mut self.series,
-            "observation" => &mut self.observation,
+            "observation" => {
+                self.has_observation = true;
+                &mut self.observation
+            }
             "dimensionGroup" => &mut self.groups,
             _ => return map.next_value_seed(Skip(self.shared)),
         };

@@ -90,9 +90,10 @@ impl Outline {
     fn version(&self) -> Result<String, Stop> {
         let is_version =
             |part: &&str| part.contains('.') && part.chars().all(|c| c.is_ascii_digit() || c == '.');
-        let named = self.schema.split('/').find(is_version).map(str::to_owned);
+        let parts = self.schema.split('/').map(|part| part.strip_prefix('v').unwrap_or(part));
+        let named = parts.into_iter().find(is_version).map(str::to_owned);
         let version = named.unwrap_or_else(|| {
-            let layout = match (self.is_bare, self.has_structure_list) {
+            let layout = match (self.is_bare, self.has_structure_list || self.is_v2) {
                 (true, _) => "pre-1.0",
                 (_, true) => "2.x",
                 _ => "1.0",

@@ -19,6 +19,8 @@ pub struct Observations<'x, 't, 'p, 'r> {
     /// What the data set and the series give of the key, and of the attributes.
     pub len: usize,
     pub attributes: usize,
+    /// Beside series, not in one: the keys are of both levels.
+    pub is_flat: bool,
 }
 
 impl<'de> Fields<'de> for Observations<'_, '_, '_, '_> {
@@ -26,7 +28,9 @@ impl<'de> Fields<'de> for Observations<'_, '_, '_, '_> {
         let shared = self.set.top.shared;
         let row = shared.line();
         self.set.top.key.truncate(self.len);
-        if !self.set.push_key(&self.set.layout.observation, key)? {
+        let layout = self.set.layout;
+        let series = if self.is_flat { layout.series.as_slice() } else { &[] };
+        if !self.set.push_key(series.iter().chain(&layout.observation), key)? {
             return map.next_value_seed(Skip(shared));
         }
         shared.hold();
@@ -45,9 +49,10 @@ impl Observations<'_, '_, '_, '_> {
     /// First all measures, then the attributes.
     fn emit<E: serde::de::Error>(&mut self, row: u64, parts: &[&RawValue]) -> Result<(), E> {
         let (layout, action, shared) = (self.set.layout, self.set.action, self.set.top.shared);
-        let measures = layout.measures.len().max(1);
-        let primary = match layout.measures.len() {
-            0 | 1 => Some(0),
+        let measures = layout.measure_count();
+        let primary = match measures {
+            0 => None,
+            1 => Some(0),
             _ => layout.measures.iter().position(|m| m.id == OBS_VALUE),
         };
         let top = &mut *self.set.top;

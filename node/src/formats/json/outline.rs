@@ -2,7 +2,13 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{
+    Deserialize,
+    de::{
+        DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
+        value::MapAccessDeserializer,
+    },
+};
 use serde_json::{Value, value::RawValue};
 
 use super::{
@@ -28,6 +34,8 @@ pub struct Outline {
     /// `dataSets` stands beside the header: the layout before 1.0.
     pub is_bare: bool,
     pub has_structure_list: bool,
+    /// As a definition in it is written.
+    pub is_v2: bool,
     pub layouts: Vec<Layout>,
     /// Of each data set: what is to be done with it, and its place among the layouts.
     pub data_sets: Vec<(Action, usize)>,
@@ -44,6 +52,18 @@ impl Outline {
             Self { has_metadata: true, .. } => Kind::Metadata,
             Self { has_artefacts: true, .. } => Kind::Structure,
             _ if !self.errors.is_empty() => Kind::Error,
+            _ => return self.kind_of_nothing(),
+        })
+    }
+
+    /// A message may be empty: then its schema says what it is empty of, or the structure of data not there.
+    fn kind_of_nothing(&self) -> Option<Kind> {
+        let name = self.schema.rsplit('/').next().unwrap_or_default();
+        Some(match name.trim_end_matches(".json") {
+            "sdmx-json-structure-schema" => Kind::Structure,
+            "sdmx-json-metadata-schema" => Kind::Metadata,
+            "sdmx-json-data-schema" => Kind::Data,
+            _ if self.layouts.iter().any(|layout| !layout.dimensions().is_empty()) => Kind::Data,
             _ => return None,
         })
     }
@@ -56,7 +76,8 @@ pub fn read(
     let shared = Shared::default();
     let mut top = Top { shared: &shared, found, outline: Outline::default(), is_inside: false };
     let read = pass(input, &shared, Object(&shared, &mut top));
-    let outline = top.outline;
+    let mut outline = top.outline;
+    outline.is_v2 = shared.is_v2.get();
     read?;
     if shared.unremembered() > 0 {
         return Err(Fault::error("json.keys", "an object has millions of keys").into());
@@ -98,7 +119,7 @@ impl<'de> Fields<'de> for Top<'_, '_> {
                 self.outline.has_metadata = true;
                 map.next_value_seed(Skip(shared))?;
             }
-            "errors" => map.next_value_seed(Array(&mut Errors(shared, &mut self.outline)))?,
+            "errors" => map.next_value_seed(Errors(shared, &mut self.outline))?,
             _ if self.is_inside => {
                 self.outline.has_artefacts = true;
                 Artefacts { shared, found: self.found }.read(key, map)?;
@@ -223,21 +244,64 @@ impl<'de> Fields<'de> for DataSetHead<'_> {
     }
 }
 
+/// A list of errors; some services write a single one without its list.
 struct Errors<'s, 'o>(&'s Shared, &'o mut Outline);
+
+impl<'de> DeserializeSeed<'de> for Errors<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Errors<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("errors")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, items: A) -> Result<(), A::Error> {
+        Array(&mut self).visit_seq(items)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        self.0.hold();
+        let error = Value::deserialize(MapAccessDeserializer::new(map))?;
+        self.0.release();
+        self.1.say(&error);
+        Ok(())
+    }
+
+    fn visit_str<E>(self, error: &str) -> Result<(), E> {
+        self.1.say(&error.into());
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+}
 
 impl<'de> Items<'de> for Errors<'_, '_> {
     fn item<A: SeqAccess<'de>>(&mut self, items: &mut A) -> Result<bool, A::Error> {
         self.0.hold();
         let Some(raw) = items.next_element::<Box<RawValue>>()? else { return Ok(false) };
         self.0.release();
-        let value = serde_json::from_str(raw.get()).unwrap_or(Value::Null);
-        let plain = |v: &Value| v.as_str().map(str::to_owned).or_else(|| v.as_u64().map(|n| n.to_string()));
-        let parts = ["code", "status", "title", "message", "detail"].iter().filter_map(|k| value.get(k));
-        let parts: Vec<String> = parts.chain([&value]).filter_map(plain).collect();
-        let said: String = parts.join(" ").chars().filter(|c| !c.is_control()).take(500).collect();
-        if self.1.errors.len() < LISTED_MAX {
-            self.1.errors.push(if said.is_empty() { "an error that says nothing".to_owned() } else { said });
-        }
+        self.1.say(&serde_json::from_str(raw.get()).unwrap_or(Value::Null));
         Ok(true)
+    }
+}
+
+impl Outline {
+    fn say(&mut self, error: &Value) {
+        let plain = |v: &Value| v.as_str().map(str::to_owned).or_else(|| v.as_u64().map(|n| n.to_string()));
+        let parts = ["code", "status", "title", "message", "detail"].iter().filter_map(|k| error.get(k));
+        let parts: Vec<String> = parts.chain([error]).filter_map(plain).collect();
+        let said: String = parts.join(" ").chars().filter(|c| !c.is_control()).take(500).collect();
+        if self.errors.len() < LISTED_MAX {
+            self.errors.push(if said.is_empty() { "an error that says nothing".to_owned() } else { said });
+        }
     }
 }

@@ -153,6 +153,7 @@ struct Parts<'s, 'l>(&'s Shared, &'l mut Vec<Component>);
 impl<'de> Fields<'de> for Parts<'_, '_> {
     fn field<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         let Self(shared, components) = self;
+        shared.is_v2.set(shared.is_v2.get() || matches!(key, "timeDimension" | "measures"));
         let role = match key {
             "dimensionList" | "measureList" | "attributeList" => {
                 return map.next_value_seed(Object(shared, &mut Parts(shared, components)));

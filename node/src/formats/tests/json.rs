@@ -56,6 +56,65 @@ fn several_measures_have_one_that_is_primary() {
 }
 
 #[test]
+fn a_message_that_lists_no_measure_has_none() {
+    let text = flat(r#""observations":{"0:0":[0]}"#);
+    let none = text.replace(r#""attributes":"#, r#""measures":{"observation":[]},"attributes":"#);
+    assert_eq!(heard(none), ["2 Information TIME_PERIOD=2001 SEX=F | - | ST=A"]);
+    assert_eq!(heard(text), ["2 Information TIME_PERIOD=2001 SEX=F | 0 |"]);
+}
+
+#[test]
+fn flat_observations_have_the_dimensions_of_series_too() {
+    let text = r#"{"data":{"structures":[{"dimensions":{"series":[{"id":"SEX","values":["F","M"]}],
+        "observation":[{"id":"TIME","roles":["TIME_PERIOD"],"values":["2001","2002"]}]}}],
+        "dataSets":[{"observations":{"0:1":[1],"1:0":[2],"0":[4]}}]}}"#;
+    assert_eq!(
+        heard(text),
+        [
+            "3 Information SEX=F TIME_PERIOD=2002 | 1 |",
+            "3 Information SEX=M TIME_PERIOD=2001 | 2 |",
+            "error json.index in row 3: the key \"0\" has an index that means nothing in the structure",
+        ]
+    );
+}
+
+#[test]
+fn messages_may_be_empty() {
+    let schema =
+        |name: &str| format!(r#"{{"meta":{{"schema":"https://x/2.0.0/sdmx-json-{name}-schema.json"}}"#);
+    let dimensions = r#"{"dimensions":{"observation":[{"id":"SEX","values":["F"]}]}}"#;
+    for (text, kind) in [
+        (schema("structure") + "}", Kind::Structure),
+        (schema("structure") + r#","data":{}}"#, Kind::Structure),
+        (schema("metadata") + r#","data":{}}"#, Kind::Metadata),
+        (schema("data") + "}", Kind::Data),
+        (format!(r#"{{"data":{{"structure":{dimensions}}}}}"#), Kind::Data),
+        (format!(r#"{{"data":{{"structures":[{dimensions}]}}}}"#), Kind::Data),
+    ] {
+        let report = look_at(&text);
+        assert_eq!((report.kind(), report.is_whole(), report.observations), (Some(kind), true, 0), "{text}");
+    }
+    assert_eq!(refusal(r#"{"meta":{"id":"x"},"data":{"structure":{}}}"#), "sdmx.unknown");
+}
+
+#[test]
+fn versions_are_where_the_schema_has_them() {
+    let schema = |path: &str| flat("").replace("json.sdmx.org/2.1.0", path);
+    let dsd =
+        |part: &str| format!(r#"{{"data":{{"dataStructures":[{{"dataStructureComponents":{{{part}}}}}]}}}}"#);
+    for (text, version) in [
+        (schema("x/sdmx-json/v2.0.1/data-message/tools/schemas"), "2.0.1"),
+        (schema("x/sdmx-json/develop/data-message/tools/schemas/1.0"), "1.0"),
+        (schema("x/vendor"), "2.x"),
+        (dsd(r#""dimensionList":{"timeDimension":{}}"#), "2.x"),
+        (dsd(r#""measureList":{"measures":[]}"#), "2.x"),
+        (dsd(r#""dimensionList":{"timeDimensions":[]}"#), "1.0"),
+    ] {
+        assert_eq!(look_at(&text).version(), version, "{text}");
+    }
+}
+
+#[test]
 fn equal_keys_are_refused_wherever_they_are() {
     for text in [
         flat(r#""observations":{"0:0":[1],"0:0":[2]}"#),
@@ -114,6 +173,8 @@ fn error_messages_are_shown_and_never_data() {
         r#"{"meta":{},"errors":[{"code":404,"title":"No results"}]}"#,
         r#"{"errors":[{"code":"404","detail":"No results"}]}"#,
         r#"{"errors":["404 No results"]}"#,
+        r#"{"errors":{"code":404,"title":"No results"}}"#,
+        r#"{"errors":"404 No results"}"#,
     ] {
         let report = look_at(text);
         assert_eq!((report.kind(), report.is_whole()), (Some(Kind::Error), false), "{text}");
