@@ -1,6 +1,6 @@
 //! SDMX time periods: which spellings are legal, and which of two begins first.
 
-use time::{Date, Month, PrimitiveDateTime, Time, Weekday};
+use time::{Date, Duration, Month, Weekday};
 
 /// The longest legal spelling is a date with time, fraction and zone, and a duration.
 const PERIOD_BYTES_MAX: usize = 64;
@@ -10,19 +10,40 @@ pub fn start(period: &str) -> Option<i64> {
     if period.len() > PERIOD_BYTES_MAX || !period.is_ascii() {
         return None;
     }
-    match period.split_once('/') {
-        Some((from, length)) => date_time(from).filter(|_| is_duration(length)),
-        None => date_time(period).or_else(|| reporting_period(period)),
-    }
+    let (from, length) = period.split_once('/').map_or((period, None), |(from, length)| (from, Some(length)));
+    let (from, offset) = without_zone(from)?;
+    let start = match length {
+        Some(length) => date_time(from).filter(|_| is_duration(length)),
+        None => date_time(from).or_else(|| reporting_period(from)),
+    };
+    Some(start? - offset)
 }
 
-/// `2001`, `2001-05`, `2001-05-06`, `2001-05-06T07:08:09.5+12:00`
-fn date_time(text: &str) -> Option<i64> {
-    if let Some((date, clock)) = text.split_once('T') {
-        let (time, offset) = clock_time(clock)?;
-        return Some(seconds(calendar_date(date).filter(|_| date.len() == 10)?, time) - offset);
+/// Every spelling may end with `Z` or `+12:00`: what stands before it, and the seconds of the zone.
+fn without_zone(text: &str) -> Option<(&str, i64)> {
+    if let Some(local) = text.strip_suffix('Z') {
+        return Some((local, 0));
     }
-    Some(seconds(calendar_date(text)?, Time::MIDNIGHT))
+    let (local, zone) = text.split_at_checked(text.len().wrapping_sub("+12:00".len())).unwrap_or((text, ""));
+    let Some((hours, minutes)) = zone.strip_prefix(['+', '-']).and_then(|z| z.split_once(':')) else {
+        return Some((text, 0));
+    };
+    let (hours, minutes) = (digits(hours, 2)?, digits(minutes, 2).filter(|m| *m < 60)?);
+    let offset = i64::from(hours * 60 + minutes) * 60;
+    if offset > 14 * 3600 {
+        return None;
+    }
+    Some((local, if zone.starts_with('-') { -offset } else { offset }))
+}
+
+/// `2001`, `2001-05`, `2001-05-06`, `2001-05-06T07:08:09.5`
+fn date_time(text: &str) -> Option<i64> {
+    let (date, clock) = text.split_once('T').map_or((text, None), |(date, clock)| (date, Some(clock)));
+    let midnight = seconds(calendar_date(date)?);
+    match clock {
+        Some(clock) => clock_time(clock).filter(|_| date.len() == 10).map(|time| midnight + time),
+        None => Some(midnight),
+    }
 }
 
 fn calendar_date(text: &str) -> Option<Date> {
@@ -44,43 +65,38 @@ fn reporting_period(text: &str) -> Option<i64> {
         let n = digits(number, 1).filter(|n| (1..=max).contains(n))?;
         date(year, (n - 1) * months + 1, 1)
     };
+    // The standard writes W53 and D366 of any year: where it has none, that is where the next begins.
     let date = match rest.as_bytes().first()? {
         b'A' => part(1, 12),
         b'S' => part(2, 6),
         b'T' => part(3, 4),
         b'Q' => part(4, 3),
         b'M' => date(year, digits(number, 2)?, 1),
-        b'W' => Date::from_iso_week_date(year as i32, digits(number, 2)? as u8, Weekday::Monday).ok(),
-        b'D' => Date::from_ordinal_date(year as i32, digits(number, 3)? as u16).ok(),
+        b'W' => {
+            let n = digits(number, 2).filter(|n| (1..=53).contains(n))?;
+            let first = Date::from_iso_week_date(year as i32, 1, Weekday::Monday).ok()?;
+            first.checked_add(Duration::weeks(i64::from(n) - 1))
+        }
+        b'D' => {
+            let n = digits(number, 3).filter(|n| (1..=366).contains(n))?;
+            date(year, 1, 1)?.checked_add(Duration::days(i64::from(n) - 1))
+        }
         _ => None,
     };
-    Some(seconds(date?, Time::MIDNIGHT))
+    date.map(seconds)
 }
 
-/// `07:08:09.5+12:00`: the time, and the seconds of its zone.
-fn clock_time(text: &str) -> Option<(Time, i64)> {
-    let zone_at = text.find(['Z', '+', '-']).unwrap_or(text.len());
-    let (clock, zone) = text.split_at(zone_at);
-    let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
+/// `07:08:09.5`, as seconds; `24:00:00` is the midnight that ends the day.
+fn clock_time(text: &str) -> Option<i64> {
+    let (clock, fraction) = text.split_once('.').unwrap_or((text, "0"));
     if fraction.is_empty() || !fraction.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    let pair = |at: usize| digits(clock.get(at..at + 2)?, 2);
-    let colons = clock.len() == 8 && clock.get(2..3) == Some(":") && clock.get(5..6) == Some(":");
-    let time = Time::from_hms(pair(0)? as u8, pair(3)? as u8, pair(6)? as u8).ok().filter(|_| colons)?;
-    let offset = match zone {
-        "" | "Z" => 0,
-        _ => {
-            let (hours, minutes) = zone[1..].split_once(':')?;
-            let (hours, minutes) = (digits(hours, 2)?, digits(minutes, 2).filter(|m| *m < 60)?);
-            let offset = i64::from(hours * 60 + minutes) * 60;
-            if offset > 14 * 3600 || zone.starts_with('Z') {
-                return None;
-            }
-            if zone.starts_with('-') { -offset } else { offset }
-        }
-    };
-    Some((time, offset))
+    let mut parts = clock.split(':').map(|part| digits(part, 2));
+    let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next()??);
+    let is_end = hour == 24 && minute == 0 && second == 0 && fraction.bytes().all(|b| b == b'0');
+    let is_time = (hour < 24 || is_end) && minute < 60 && second < 60 && parts.next().is_none();
+    is_time.then_some(i64::from(hour * 3600 + minute * 60 + second))
 }
 
 /// `P1Y2M3DT4H5M6.5S`, each part optional, at least one there.
@@ -106,8 +122,8 @@ fn date(year: u32, month: u32, day: u32) -> Option<Date> {
     Date::from_calendar_date(year as i32, month, day as u8).ok()
 }
 
-fn seconds(date: Date, time: Time) -> i64 {
-    PrimitiveDateTime::new(date, time).assume_utc().unix_timestamp()
+fn seconds(date: Date) -> i64 {
+    date.midnight().assume_utc().unix_timestamp()
 }
 
 /// Exactly so many digits; at most four, so that every number fits its type.
@@ -149,6 +165,17 @@ mod tests {
             ("2001-01", "2001-Q1"),
             ("2001-D032", "2001-02-01"),
             ("2009-W01", "2008-12-29"),
+            ("2001-W53", "2002-W01"),
+            ("2003-D366", "2004-01-01"),
+            ("2001-05-06T24:00:00", "2001-05-07"),
+            ("2020Z", "2020"),
+            ("2020-01Z", "2020-01"),
+            ("2020-Q1Z", "2020-Q1"),
+            ("2020-01-01+12:00", "2019-12-31T12:00:00"),
+            ("2020-Q1+02:00", "2019-12-31T22:00:00"),
+            ("2020-W53-05:00", "2020-12-28T05:00:00Z"),
+            ("2020-05:00", "2020-01-01T05:00:00"),
+            ("2020-01-01+01:00/P1Y", "2019-12-31T23:00:00"),
         ] {
             assert_eq!(start(a), start(b), "{a} {b}");
         }
@@ -167,6 +194,11 @@ mod tests {
             "2001-01-01/P1Y",
             "2001-01-01T00:00:00/P1Y2M3DT4H5M6.5S",
             "2001-01-01/PT12H",
+            "2003-D366",
+            "2001-W53",
+            "2020-05:00",
+            "2020-01-01Z/P1Y",
+            "2001-05-06T24:00:00.0+14:00",
         ] {
             assert!(start(good).is_some(), "{good}");
         }
@@ -183,10 +215,10 @@ mod tests {
             "2001-02-29",
             "2001-02-30",
             "2001-05-06-07",
-            "2001-D366",
+            "2001-D367",
             "2001-D000",
             "2001-D60",
-            "2001-W53",
+            "2001-W54",
             "2001-W00",
             "2001-Q0",
             "2001-Q5",
@@ -206,6 +238,17 @@ mod tests {
             "2001-05-06T07:00",
             "2001-05-06T07:00:00.",
             "2001-05-06T07:00:00+15:00",
+            "2001-05-06T24:00:01",
+            "2001-05-06T24:00:00.5",
+            "2001-05-06T07:60:00",
+            "2001-05-06T07:00:00:00",
+            "2001ZZ",
+            "2001+02:00Z",
+            "2001+2:00",
+            "2001+02:60",
+            "Z",
+            "+02:00",
+            "2001-01-01/P1YZ",
             "2001-05-06T07:00:00Z5:00",
             "2001/2005",
             "2001-01-01/",

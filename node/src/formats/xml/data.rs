@@ -54,7 +54,7 @@ impl Body<'_> {
         reading.sink.observation(&Observation {
             row,
             action: self.action,
-            time: self.key.get(TIME_PERIOD),
+            time: self.key.get(TIME_PERIOD).map(str::trim),
             key: &self.key,
             value: self.value.as_deref().map(str::trim),
             attributes: &self.attributes,

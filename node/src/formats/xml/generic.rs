@@ -110,7 +110,7 @@ fn observation<R: Read>(
                         .attribute("id")
                         .or(observed_dimension(&body.at_observation))
                         .unwrap_or(TIME_PERIOD);
-                    body.key.push(id, xml.attribute("value").unwrap_or_default())?;
+                    body.key.push(id, xml.attribute("value").unwrap_or_default().trim())?;
                     xml.skip()?;
                 }
                 "ObsValue" => {

@@ -148,7 +148,7 @@ impl Body<'_> {
         let stop = |fault| Stop::from(fault).at(xml.row);
         for (n, (id, value)) in components(&xml.attributes).enumerate() {
             match role(self, n, id) {
-                Role::Dimension => self.key.push(id, value).map_err(stop)?,
+                Role::Dimension => self.key.push(id, value.trim()).map_err(stop)?,
                 Role::Attribute => self.attributes.push(id, value).map_err(stop)?,
                 Role::Measure if id == self.primary_measure() => self.value = Some(value.to_owned()),
                 Role::Measure => {}
