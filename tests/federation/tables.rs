@@ -85,7 +85,7 @@ const MAPPING: &str = "delimiter = \";\"\ndecimal = \",\"\nmissing = [\"..\"]\n\
     dimension = [{ id = \"REF_AREA\", column = \"Country\", area = \"name\" }, { id = \"SEX\", constant = \"F\" }]\n\
     period = { column = \"Year\" }\nmeasure = [{ column = \"Rate\" }]\n";
 
-const STRUCTURE: &str = r#"<m:Structure xmlns:m="http://www.sdmx.org/resources/sdmxml/schemas/v2_1/message"><m:Header/><m:Structures>
+const STRUCTURE: &str = r#"<m:Structure xmlns:m="http://www.sdmx.org/resources/sdmxml/schemas/v2_1/message" xmlns:s="urn:s"><m:Header/><m:Structures>
 <s:Codelists><s:Codelist id="CL_AREA" agencyID="A"><s:Code id="FJ"/><s:Code id="VU"/></s:Codelist></s:Codelists>
 <s:DataStructures><s:DataStructure id="DSD" agencyID="A"><s:DataStructureComponents><s:DimensionList>
 <s:Dimension id="REF_AREA"><s:LocalRepresentation><s:Enumeration><Ref id="CL_AREA" agencyID="A" class="Codelist"/></s:Enumeration></s:LocalRepresentation></s:Dimension>

@@ -191,7 +191,7 @@ fn read_message(
     }
     let reading = &mut Reading { definitions: guide.structure, found, sink };
     match family? {
-        Family::Xml => xml::read(input, reading),
+        Family::Xml => xml::read(input, &first, reading),
         Family::Json => json::read(input, reading),
         Family::Csv => csv::read(input, &first, reading),
     }

@@ -160,7 +160,7 @@ impl Pairs {
         self.text.truncate(self.ends.last().map_or(0, |(_, end)| *end));
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
         let begin = std::iter::once(0).chain(self.ends.iter().map(|(_, end)| *end));
         let part = |from: usize, to: usize| self.text.get(from..to).unwrap_or_default();
         begin.zip(&self.ends).map(move |(begin, (id, value))| (part(begin, *id), part(*id, *value)))

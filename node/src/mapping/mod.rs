@@ -18,6 +18,7 @@ mod skip;
 mod sum;
 mod walk;
 
+pub(crate) use encoding::Decoded;
 pub use encoding::Encoding;
 pub use file::{Mapping, MappingError};
 pub use pour::pour;

@@ -1,6 +1,6 @@
 use super::*;
 
-const STRUCTURE: &str = r#"<m:Structure xmlns:m="http://www.sdmx.org/resources/sdmxml/schemas/v2_1/message"><m:Header/><m:Structures>
+const STRUCTURE: &str = r#"<m:Structure xmlns:m="http://www.sdmx.org/resources/sdmxml/schemas/v2_1/message" xmlns:s="urn:s" xmlns:c="urn:c"><m:Header/><m:Structures>
 <s:Dataflows><s:Dataflow id="FLOW" agencyID="A" version="1.0"><s:Structure><Ref id="DSD" agencyID="A" version="1.0"/></s:Structure></s:Dataflow></s:Dataflows>
 <s:Codelists><s:Codelist id="CL_SEX" agencyID="A"><s:Code id="F"/><s:Code id="M"><c:Name>men</c:Name></s:Code></s:Codelist>
 <s:Codelist id="CL_ST" agencyID="A"><s:Code id="A"/></s:Codelist></s:Codelists>

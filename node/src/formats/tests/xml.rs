@@ -2,8 +2,14 @@ use super::*;
 
 const V21: &str = "http://www.sdmx.org/resources/sdmxml/schemas/v2_1/message";
 
+/// Of the namespaces that the standard's messages use.
+const OTHERS: &str =
+    "xmlns:g='urn:g' xmlns:c='urn:c' xmlns:ss='urn:ss' xmlns:f='urn:f' xmlns:x='urn:x' xmlns:xsi='urn:xsi'";
+
 fn message(root: &str, body: &str) -> String {
-    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><m:{root} xmlns:m=\"{V21}\">\n{body}\n</m:{root}>")
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><m:{root} xmlns:m=\"{V21}\" {OTHERS}>\n{body}\n</m:{root}>"
+    )
 }
 
 fn header(at_observation: &str) -> String {
@@ -119,6 +125,7 @@ fn versions_and_messages_that_are_not_read_are_named() {
     assert_eq!((faults(&report), report.format()), (vec![("sdmx.version", 1)], "unknown"));
     assert_eq!(report.faults[0].message, "SDMX-ML 2.0 is not read, only 2.1, 3.0 and 3.1");
     assert_eq!(refusal(old.replace("v2_0", "v1_0")), "sdmx.version");
+    assert_eq!(refusal(old.replace("UTF-8", "Shift_JIS")), "sdmx.version", "it says more");
     assert_eq!(refusal(message("RegistryInterface", "")), "sdmx.message");
     assert_eq!(refusal("<html><body/></html>"), "sdmx.unknown");
     let metadata = look_at(message("GenericMetadata", "<m:MetadataSet><g:Report/></m:MetadataSet>"));
@@ -144,7 +151,7 @@ fn broken_documents_are_no_success() {
         (whole.replace("</m:DataSet>", "</m:Data>"), "xml.syntax"),
         (format!("{whole}{whole}"), "xml.syntax"),
         (format!("{whole} x"), "xml.syntax"),
-        (whole.replace("UTF-8", "ISO-8859-1"), "encoding.declared"),
+        (whole.replace("UTF-8", "Shift_JIS"), "encoding.declared"),
         (whole.replace("'F'", "'\0'"), "encoding.nul"),
         (message("GenericData", "<m:DataSet><g:Series/></m:DataSet>"), "xml.series"),
         (message("GenericData", "<m:Data/>"), "xml.element"),
@@ -170,5 +177,73 @@ fn attributes_of_data_sets_and_groups_are_of_each_observation() {
         let heard: Vec<String> =
             heard(text).into_iter().filter_map(|l| Some(l.split_once("| ")?.1.to_owned())).collect();
         assert_eq!(heard, ["1 | UNIT=PC N=n TITLE=t", "2 | UNIT=PC"], "{text}");
+    }
+}
+
+#[test]
+fn what_is_not_well_formed_is_refused() {
+    let whole = message(
+        "StructureSpecificData",
+        "<m:DataSet><Obs SEX='F' TIME_PERIOD='2001' OBS_VALUE='1'/><!-- --></m:DataSet>",
+    );
+    assert!(look_at(&whole).is_whole());
+    let in_text = |text: &str| whole.replace("<!-- -->", text);
+    for text in [
+        whole.replace("'F'", "'\u{1}'"),
+        whole.replace("'F'", "'&#x1;'"),
+        in_text("\u{b}"),
+        in_text("&#8;"),
+        in_text("<!-- \u{2} -->"),
+        in_text("<!-- -- -->"),
+        in_text("]]>"),
+        in_text("<n:A/>"),
+        in_text("<9/>"),
+        in_text("<A 9=''/>"),
+        in_text("<A:B:C/>"),
+        in_text("<A n:b=''/>"),
+        in_text("<A b='<'/>"),
+        in_text("<A b=''c=''/>"),
+        in_text("<?xml version='1.0'?>"),
+        format!(" {whole}"),
+        format!("<?xml version='1.0'?>{whole}"),
+        "<m:StructureSpecificData/>".to_owned(),
+    ] {
+        assert_eq!(refusal(&text), "xml.syntax", "{text}");
+    }
+    let twice = "<A xmlns:p='urn:p' xmlns:q='urn:p' p:a='' q:a=''/>";
+    assert_eq!(refusal(in_text(twice)), "xml.duplicate");
+    for good in [
+        "<A xmlns:p='urn:p' xmlns:q='urn:q' p:a='' q:a='&#x9;' xml:lang='en'/>",
+        "]] >",
+        "<![CDATA[<]]>",
+        "]]&gt;",
+    ] {
+        assert!(look_at(in_text(good)).is_whole(), "{good}");
+    }
+}
+
+#[test]
+fn western_encodings_are_read_where_they_are_declared() {
+    let text = message(
+        "StructureSpecificData",
+        "<m:DataSet><Obs SEX='F' TIME_PERIOD=' 2001 ' OBS_VALUE='1' NOTE='?'/></m:DataSet>",
+    );
+    for (name, byte, char) in [("ISO-8859-1", 0xe9, 'é'), ("windows-1252", 0x80, '€')] {
+        let mut bytes = text.replace("UTF-8", name).into_bytes();
+        let at = bytes.windows(3).position(|w| w == b"'?'").unwrap() + 1;
+        bytes[at] = byte;
+        assert_eq!(heard(&bytes), [format!("2 Information SEX=F TIME_PERIOD=2001 | 1 | NOTE={char}")]);
+    }
+}
+
+#[test]
+fn a_generic_value_names_its_component() {
+    let text = message(
+        "GenericData",
+        "<m:DataSet><g:Obs><g:ObsKey><g:Value id='SEX' value='F'/></g:ObsKey><g:ObsDimension value=' 2001 '/></g:Obs></m:DataSet>",
+    );
+    assert_eq!(heard(&text), ["2 Information SEX=F TIME_PERIOD=2001 | - |"]);
+    for bad in ["id=''", ""] {
+        assert_eq!(refusal(text.replace("id='SEX'", bad)), "xml.value");
     }
 }

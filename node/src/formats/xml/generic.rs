@@ -134,6 +134,10 @@ fn values<R: Read>(xml: &mut Xml<R>, pairs: &mut Pairs) -> Result<(), Stop> {
             Token::Open => {
                 if xml.name == "Value" {
                     let part = |local: &str| xml.attribute(local).unwrap_or_default();
+                    if part("id").is_empty() {
+                        let message = "a value that names no component";
+                        return Err(Stop::from(Fault::error("xml.value", message)).at(xml.row));
+                    }
                     pairs.push(part("id"), part("value")).map_err(|f| Stop::from(f).at(xml.row))?;
                 }
                 xml.skip()?;

@@ -5,6 +5,7 @@ mod faults;
 mod footer;
 mod generic;
 mod header;
+mod names;
 mod pull;
 mod specific;
 mod structure;
@@ -19,10 +20,14 @@ use super::{
 use crate::intake::{Fault, cell};
 use pull::{Token, Xml};
 
-pub fn read(input: impl Read, reading: &mut Reading<'_>) -> Result<(), Stop> {
-    let mut xml = Xml::new(input);
+/// `first` is the beginning of the file: it says in which encoding the rest is.
+pub fn read(input: impl Read, first: &[u8], reading: &mut Reading<'_>) -> Result<(), Stop> {
+    let mut xml = Xml::new(input, faults::encoding(first));
     while xml.next()? != Token::Open {}
     let version = version(&xml)?;
+    if let Some(stop) = xml.undecoded.take() {
+        return Err(stop.at(1));
+    }
     let name = xml.name.clone();
     let kind = match name.as_str() {
         "GenericData"

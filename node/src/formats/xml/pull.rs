@@ -2,7 +2,7 @@
 //!
 //! No document type, so no entity is ever declared, expanded or fetched: this file opens nothing.
 
-use std::{collections::HashSet, io::Read};
+use std::{borrow::Cow, io::Read};
 
 use quick_xml::{
     Reader, XmlVersion,
@@ -15,11 +15,14 @@ use super::super::{
     plain::Plain,
     stop::Stop,
 };
-use super::faults::{check_encoding, check_name, doctype, entity, syntax, truncated};
-use crate::intake::{Fault, cell};
-
-/// Fewer attributes are compared with each other, more are put into a set.
-const COMPARED_MAX: usize = 32;
+use super::{
+    faults::{check_encoding, doctype, entity, syntax, truncated},
+    names::{Namespaces, check_chars, check_name},
+};
+use crate::{
+    intake::Fault,
+    mapping::{Decoded, Encoding},
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Token {
@@ -33,7 +36,7 @@ pub enum Token {
 }
 
 pub struct Xml<R: Read> {
-    reader: Reader<Plain<R>>,
+    reader: Reader<Plain<Decoded<R>>>,
     buffer: Vec<u8>,
     /// Without its prefix.
     pub name: String,
@@ -44,13 +47,19 @@ pub struct Xml<R: Read> {
     /// The line on which the token began.
     pub row: u64,
     depth: usize,
+    namespaces: Namespaces,
+    /// Something came, so that no declaration may come.
+    is_begun: bool,
     has_root: bool,
+    /// The file says that it is in an encoding that is not read.
+    pub undecoded: Option<Stop>,
 }
 
 impl<R: Read> Xml<R> {
-    pub fn new(input: R) -> Self {
-        let mut reader = Reader::from_reader(Plain::new(input));
+    pub fn new(input: R, encoding: Encoding) -> Self {
+        let mut reader = Reader::from_reader(Plain::new(Decoded::new(input, encoding)));
         reader.config_mut().expand_empty_elements = true;
+        reader.config_mut().check_comments = true;
         Self {
             reader,
             buffer: Vec::new(),
@@ -60,7 +69,10 @@ impl<R: Read> Xml<R> {
             text: String::new(),
             row: 1,
             depth: 0,
+            namespaces: Namespaces::default(),
+            is_begun: false,
             has_root: false,
+            undecoded: None,
         }
     }
 
@@ -86,28 +98,39 @@ impl<R: Read> Xml<R> {
 
     /// `None`: nothing that means anything.
     fn token(&mut self, event: Event<'_>) -> Result<Option<Token>, Stop> {
+        check_chars(&event)?;
+        let is_first = !std::mem::replace(&mut self.is_begun, true);
         Ok(match event {
             Event::Start(element) => {
                 self.open(&element)?;
                 Some(Token::Open)
             }
             Event::End(_) => {
+                self.namespaces.leave(self.depth);
                 self.depth = self.depth.saturating_sub(1);
                 Some(Token::Close)
             }
+            Event::Text(text) if text.contains("]]>") => return Err(syntax("]]> stands in a text")),
             Event::Text(text) => self.take_text(&text.xml10_content())?,
             Event::CData(text) => self.take_text(&text.xml10_content())?,
             Event::GeneralRef(reference) => {
                 let text = match reference.resolve_char_ref().map_err(|e| syntax(&e.to_string()))? {
-                    Some(char) => char.to_string(),
+                    Some(char) => {
+                        let text = char.to_string();
+                        check_chars(&text)?;
+                        text
+                    }
                     None => resolve_predefined_entity(&reference).ok_or_else(|| entity(&reference))?.into(),
                 };
                 self.take_text(&text)?
             }
             Event::DocType(_) => return Err(doctype()),
+            Event::Decl(_) if !is_first => {
+                return Err(syntax("the XML declaration is not at the beginning"));
+            }
             Event::Decl(declaration) => {
                 let encoding = declaration.encoding().transpose().map_err(|e| syntax(&e.to_string()))?;
-                check_encoding(encoding.as_deref())?;
+                self.undecoded = check_encoding(encoding.as_deref());
                 None
             }
             Event::Comment(_) | Event::PI(_) | Event::Empty(_) => None,
@@ -137,33 +160,29 @@ impl<R: Read> Xml<R> {
         // quick-xml's own check compares all with all: a megabyte of attributes would take minutes.
         for attribute in element.attributes().with_checks(false) {
             let attribute = attribute.map_err(|e| syntax(&e.to_string()))?;
+            let at = (attribute.key.0.as_ptr() as usize).wrapping_sub(element.as_ptr() as usize);
+            let before = element.as_bytes().get(at.wrapping_sub(1));
+            if !before.is_some_and(u8::is_ascii_whitespace) {
+                return Err(syntax("there is no space before an attribute"));
+            }
+            if attribute.value.contains('<') {
+                return Err(syntax("< stands in an attribute"));
+            }
             let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|e| match e {
                 quick_xml::Error::Escape(quick_xml::escape::EscapeError::UnrecognizedEntity(_, name)) => {
                     entity(&name)
                 }
                 other => syntax(&other.to_string()),
             })?;
+            if let Cow::Owned(_) = value {
+                check_chars(&value)?;
+            }
             check_name(attribute.key.0)?;
             self.attributes.push(attribute.key.0, &value)?;
         }
-        self.check_attributes()
-    }
-
-    fn check_attributes(&self) -> Result<(), Stop> {
-        let names = || self.attributes.iter().map(|(name, _)| name);
-        let twice = if self.attributes.len() <= COMPARED_MAX {
-            names().enumerate().find(|(n, name)| names().take(*n).any(|other| other == *name))
-        } else {
-            let mut seen = HashSet::new();
-            names().enumerate().find(|(_, name)| !seen.insert(*name))
-        };
-        match twice {
-            None => Ok(()),
-            Some((_, name)) => {
-                let message = format!("the attribute {} is there twice", cell::shown(name.as_bytes()));
-                Err(Fault::error("xml.duplicate", message).into())
-            }
-        }
+        self.namespaces.enter(self.depth, &self.attributes)?;
+        self.namespaces.check_prefix(&self.prefix)?;
+        self.namespaces.check_attributes(&self.attributes)
     }
 
     fn take_text(&mut self, text: &str) -> Result<Option<Token>, Stop> {
