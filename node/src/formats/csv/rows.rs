@@ -149,7 +149,8 @@ impl<'r, 'a> Rows<'r, 'a> {
         if self.last_structure.as_ref().is_some_and(|(k, n)| k == kind && n == named) {
             return;
         }
-        let structure = id(named).to_owned();
+        // Its version ends in a bracket, behind which a label needs no blank.
+        let structure = named.find("):").map_or_else(|| id(named), |end| &named[..=end]).to_owned();
         if let Some(fault) = self.doubt(kind, &structure) {
             self.reading.sink.fault(fault.at(line));
         }

@@ -5,6 +5,7 @@
 
 mod component;
 mod data;
+mod errors;
 mod guard;
 mod layout;
 mod observations;

@@ -2,14 +2,7 @@
 
 use std::fmt;
 
-use serde::{
-    Deserialize,
-    de::{
-        DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
-        value::MapAccessDeserializer,
-    },
-};
-use serde_json::{Value, value::RawValue};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::{
     super::{
@@ -17,6 +10,7 @@ use super::{
         stop::Stop,
         structure::Catalogue,
     },
+    errors::Errors,
     guard::Shared,
     layout::{Layout, LayoutReader},
     pass,
@@ -26,7 +20,7 @@ use super::{
 use crate::intake::{Fault, cell};
 
 /// Data sets, structures and errors of one message that are remembered.
-const LISTED_MAX: usize = 100_000;
+pub const LISTED_MAX: usize = 100_000;
 
 #[derive(Debug, Default)]
 pub struct Outline {
@@ -119,7 +113,7 @@ impl<'de> Fields<'de> for Top<'_, '_> {
                 self.outline.has_metadata = true;
                 map.next_value_seed(Skip(shared))?;
             }
-            "errors" => map.next_value_seed(Errors(shared, &mut self.outline))?,
+            "errors" => map.next_value_seed(Errors(shared, &mut self.outline.errors))?,
             _ if self.is_inside => {
                 self.outline.has_artefacts = true;
                 Artefacts { shared, found: self.found }.read(key, map)?;
@@ -241,67 +235,5 @@ impl<'de> Fields<'de> for DataSetHead<'_> {
             _ => map.next_value_seed(Skip(self.shared))?,
         }
         Ok(())
-    }
-}
-
-/// A list of errors; some services write a single one without its list.
-struct Errors<'s, 'o>(&'s Shared, &'o mut Outline);
-
-impl<'de> DeserializeSeed<'de> for Errors<'_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Errors<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("errors")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, items: A) -> Result<(), A::Error> {
-        Array(&mut self).visit_seq(items)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        self.0.hold();
-        let error = Value::deserialize(MapAccessDeserializer::new(map))?;
-        self.0.release();
-        self.1.say(&error);
-        Ok(())
-    }
-
-    fn visit_str<E>(self, error: &str) -> Result<(), E> {
-        self.1.say(&error.into());
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-}
-
-impl<'de> Items<'de> for Errors<'_, '_> {
-    fn item<A: SeqAccess<'de>>(&mut self, items: &mut A) -> Result<bool, A::Error> {
-        self.0.hold();
-        let Some(raw) = items.next_element::<Box<RawValue>>()? else { return Ok(false) };
-        self.0.release();
-        self.1.say(&serde_json::from_str(raw.get()).unwrap_or(Value::Null));
-        Ok(true)
-    }
-}
-
-impl Outline {
-    fn say(&mut self, error: &Value) {
-        let plain = |v: &Value| v.as_str().map(str::to_owned).or_else(|| v.as_u64().map(|n| n.to_string()));
-        let parts = ["code", "status", "title", "message", "detail"].iter().filter_map(|k| error.get(k));
-        let parts: Vec<String> = parts.chain([error]).filter_map(plain).collect();
-        let said: String = parts.join(" ").chars().filter(|c| !c.is_control()).take(500).collect();
-        if self.errors.len() < LISTED_MAX {
-            self.errors.push(if said.is_empty() { "an error that says nothing".to_owned() } else { said });
-        }
     }
 }

@@ -110,7 +110,7 @@ fn labels_need_no_blank_before_them() {
     for head in ["STRUCTURE,STRUCTURE_ID,", "DATAFLOW,", ""] {
         let row = head
             .replace("STRUCTURE,STRUCTURE_ID", "dataflow,A:B(1.0): Rates")
-            .replace("DATAFLOW", "A:B(1.0): Rates");
+            .replace("DATAFLOW", "A:B(1.0):Rates");
         let text = format!(
             "{head}FREQ:Frequency,TENOR:Tenor,TIME_PERIOD:Time period,OBS_VALUE:Value,NOTE:Note\n\
              {row}B:Business,10Y: 10 years,2020-01-01T00:00:00,1.5,http://a/b\n"
