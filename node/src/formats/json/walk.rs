@@ -10,7 +10,7 @@ use crate::intake::{Fault, cell};
 /// Fewer keys are compared with each other, more are put into a set.
 const COMPARED_MAX: usize = 16;
 /// Keys that are remembered at once, of an object and of those around it: 18 bytes each.
-pub const KEYS_MAX: usize = if cfg!(test) { 100 } else { 3_500_000 };
+pub const KEYS_MAX: usize = if cfg!(test) { 400 } else { 3_500_000 };
 
 /// Who reads an object's fields.
 pub trait Fields<'de> {
