@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use talanoa_node::{home::Home, keys, node::own_entry, store::Batch};
 use talanoa_proto::{envelope::Envelope, grant::Grant};
-use talanoa_tests::{Member, federation, next_year, table, talanoa, wait_for};
+use talanoa_tests::{Member, federation, free_ports, next_year, table, talanoa, wait_for};
 
 fn words<'a>(line: &'a str, paths: &'a [&'a Path]) -> Vec<&'a str> {
     let mut paths = paths.iter().map(|p| p.to_str().unwrap());
@@ -225,4 +225,29 @@ fn a_refused_command_leaves_no_secret_key_behind() {
     }
     init("Samoa", &root.path().join("root.key")).ok();
     [&mut fj, &mut spc].into_iter().for_each(Member::judge);
+}
+
+#[test]
+fn a_key_that_came_after_the_card_was_sent_and_before_the_charter_counts() {
+    let root = tempfile::tempdir().unwrap();
+    let [mut fj, spc] = ["FJ", "SPC"].map(|code| Member::init(root.path(), code, free_ports::<1>()[0]));
+    let cards = [&fj, &spc].map(|member| {
+        let card = root.path().join(&member.code);
+        fs::write(&card, member.talanoa(&["card"]).ok()).unwrap();
+        card
+    });
+    let (charter, second) = (root.path().join("charter.txt"), root.path().join("second.key"));
+    fj.talanoa(&words("charter draft --out FILE FILE FILE", &[&charter, &cards[0], &cards[1]])).ok();
+    let line = format!("delegate --role consent --key-out FILE --threshold 2 --until {}", next_year());
+    fj.talanoa(&words(&line, &[&second])).ok();
+    for member in [&fj, &spc] {
+        member.talanoa(&words("charter sign FILE", &[&charter])).ok();
+    }
+    fj.talanoa(&words("charter adopt FILE", &[&charter])).ok();
+    fj.serve();
+    let first = fj.dir.join("keys/consent.key");
+    let grant = format!("grant --to SPC --dataset A --until {} --key FILE", next_year());
+    fj.talanoa(&words(&grant, &[&first])).refused(1, "signature.invalid");
+    fj.talanoa(&words(&format!("{grant} --key FILE"), &[&first, &second])).ok();
+    fj.judge();
 }
