@@ -408,8 +408,8 @@ fn the_delivery_of_a_receipt_survives_a_kill_of_the_holder_at_every_point() {
         let full = (100..).find(|n| {
             assert!(fj.try_serve(Some(&format!("enospc@{n}"))));
             // Uses up what may still be written before the disk is full.
-            let refused = std::iter::repeat_with(|| fj.publish(&root.join("one.csv"), "B"));
-            let refused = refused.skip_while(|done| done.code == 0).next();
+            let mut tries = std::iter::repeat_with(|| fj.publish(&root.join("one.csv"), "B"));
+            let refused = tries.find(|done| done.code != 0);
             // Said by a node that lives on; one that is ending may still run for a moment.
             let lives_on = refused.is_some_and(|done| done.err.contains("storage.full"));
             if !lives_on {
