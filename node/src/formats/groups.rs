@@ -30,6 +30,11 @@ struct Kind {
 }
 
 impl Groups {
+    /// Empty, with the room that these leave.
+    pub fn within_the_same(&self) -> Self {
+        Self { bytes: self.bytes, is_full: self.is_full, ..Self::default() }
+    }
+
     /// The attributes of all observations whose key has what `key` has. `Some`: there is no more room, said once.
     #[must_use]
     pub fn add(&mut self, key: &Pairs, attributes: Pairs) -> Option<Fault> {
@@ -66,7 +71,7 @@ impl Groups {
         None
     }
 
-    /// Puts to `attributes` what the groups of `key` say, and it does not say already.
+    /// Puts to `attributes` what the groups of `key` say: of one component what the first of them says.
     pub fn attach(&mut self, key: &Pairs, attributes: &mut Pairs) -> Result<(), Fault> {
         self.sort(key)?;
         let mut values = String::new();
@@ -77,8 +82,9 @@ impl Groups {
                 values.push('\0');
             }
             let Some(given) = places.get(&values).and_then(|n| self.attributes.get(*n)) else { continue };
+            let before = attributes.len();
             for (id, value) in given.iter() {
-                if attributes.get(id).is_none() {
+                if !attributes.iter().take(before).any(|(said, _)| said == id) {
                     attributes.push(id, value)?;
                 }
             }

@@ -9,15 +9,18 @@ pub mod report;
 pub mod structure;
 
 mod csv;
+pub(crate) mod doubts;
 mod grouped;
 mod groups;
 mod json;
+mod levels;
 mod plain;
 mod reading;
 mod sniff;
 pub mod stop;
 mod tally;
 pub(crate) mod value;
+mod versions;
 mod xml;
 
 use std::{
@@ -77,6 +80,9 @@ pub fn inspect_streams<R: Read + Seek>(
 fn look<R: Read + Seek>(input: Result<R, Stop>, guide: Guide<'_>) -> Report {
     let (mut found, mut tally) = (Catalogue::default(), Tally::new(guide.structure));
     read_whole(input, guide, &mut found, &mut tally);
+    if let Err(error) = tally.end() {
+        Stop::from(error).tell(&mut tally);
+    }
     Report::of(tally, &found)
 }
 
@@ -157,7 +163,7 @@ pub(crate) fn read_into(
 
 /// Whether it is for this room: XML, JSON, SDMX-CSV; or why it is nothing that could be a table. The input is
 /// left at its beginning.
-pub(crate) fn is_sdmx(input: &mut (impl Read + Seek)) -> std::io::Result<Result<bool, Fault>> {
+fn is_sdmx(input: &mut (impl Read + Seek)) -> std::io::Result<Result<bool, Fault>> {
     let first = first(input)?;
     Ok(match sniff::family(&first) {
         Ok(Family::Xml | Family::Json) => Ok(true),
@@ -165,6 +171,14 @@ pub(crate) fn is_sdmx(input: &mut (impl Read + Seek)) -> std::io::Result<Result<
         Err(Stop::Io(error)) => return Err(error),
         Err(Stop::Fault(fault)) => Err(*fault),
     })
+}
+
+/// The same with what says how a file is to be read: a table that comes with that is never a plain one.
+pub(crate) fn is_read_here(
+    input: &mut (impl Read + Seek),
+    guide: Guide<'_>,
+) -> std::io::Result<Result<bool, Fault>> {
+    if guide.structure.is_some() || guide.mapping.is_some() { Ok(Ok(true)) } else { is_sdmx(input) }
 }
 
 fn first(input: &mut (impl Read + Seek)) -> std::io::Result<Vec<u8>> {

@@ -68,6 +68,17 @@ impl Action {
             _ => return None,
         })
     }
+
+    /// As SDMX-CSV writes it.
+    pub fn letter(self) -> &'static str {
+        match self {
+            Self::Append => "A",
+            Self::Replace => "R",
+            Self::Merge => "M",
+            Self::Information => "I",
+            Self::Delete => "D",
+        }
+    }
 }
 
 /// The beginning of a data set.
@@ -99,11 +110,13 @@ pub struct Observation<'a> {
     pub time: Option<&'a str>,
     /// The primary measure as the file writes it, with a decimal point. `None`: not given.
     pub value: Option<&'a str>,
-    /// Of the observation and, where the format puts them before it, of its series.
+    /// The others that its definition, or the message, calls measures; written as the first one is.
+    pub measures: &'a Pairs,
+    /// All that hold for it. A component of several values is there as often as it has values.
     pub attributes: &'a Pairs,
 }
 
-/// Where a reader pours what it reads. The inspection is one; the intake that publishes is to be another.
+/// Where a reader pours what it reads. The inspection is one, the intake that publishes another, derived tables a third.
 pub trait Sink {
     fn message(&mut self, message: Message);
     fn data_set(&mut self, data_set: &DataSet<'_>);

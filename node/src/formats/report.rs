@@ -20,7 +20,10 @@ pub struct Report {
     pub are_presumed: bool,
     pub first: Option<String>,
     pub last: Option<String>,
+    /// The double that is nearest to it.
     pub sum: Option<f64>,
+    /// As a decimal, exactly.
+    exact_sum: Option<String>,
     pub codes: u64,
     pub faults: Vec<Line>,
     has_errors: bool,
@@ -32,13 +35,16 @@ impl Report {
         let written = |period: Option<&str>| period.map(str::to_owned);
         let (first, last) = tally.period();
         let (first, last) = (written(first), written(last));
+        let exact_sum = tally.total();
+        let nearest = exact_sum.as_deref().and_then(|sum| sum.parse().ok());
         let is_structure = tally.message.as_ref().is_some_and(|m| m.kind == Kind::Structure);
         Self {
             observations: tally.observations,
             deleted: tally.deleted,
             series: tally.series,
             are_presumed: tally.are_presumed,
-            sum: tally.sum.total(),
+            sum: nearest.filter(|sum: &f64| sum.is_finite()),
+            exact_sum,
             codes: found.codes,
             faults: tally.faults.lines(),
             has_errors: tally.faults.has_errors(),
@@ -116,7 +122,7 @@ impl Report {
                 line("dimensions", self.dimensions.join(", ") + doubt);
                 let period = |p: &Option<String>| p.clone().unwrap_or_else(|| "–".to_owned());
                 line("period", format!("{} to {}", period(&self.first), period(&self.last)));
-                line("sum", self.sum.map_or_else(|| "–".to_owned(), |sum| sum.to_string()));
+                line("sum", self.exact_sum.clone().unwrap_or_else(|| "–".to_owned()));
             }
             Some(Kind::Structure) => {
                 line("codes", self.codes.to_string());

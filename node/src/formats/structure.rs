@@ -5,8 +5,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::model::{OBS_VALUE, Observation, TIME_PERIOD};
-use crate::intake::{Fault, cell};
+use super::{
+    model::{OBS_VALUE, TIME_PERIOD},
+    versions::{Versions, parted},
+};
+use crate::intake::Fault;
 
 /// Codes kept of one structure message; the largest codelists in use have some 100,000.
 const CODES_KEPT_MAX: usize = 1_000_000;
@@ -26,10 +29,37 @@ pub enum Role {
 pub struct Component {
     pub id: String,
     pub role: Role,
-    /// The codelist's `AGENCY:ID`; empty: not coded here.
+    /// The codelist's `AGENCY:ID(VERSION)`; empty: not coded here.
     pub codelist: String,
     /// `AGENCY:SCHEME.CONCEPT`, whose own codelist is used where the component names none.
     pub concept: String,
+    pub is_mandatory: bool,
+    /// Its values are numbers.
+    pub is_numeric: bool,
+}
+
+impl Component {
+    pub fn new(id: &str, role: Role) -> Self {
+        let (codelist, concept) = Default::default();
+        Self { id: id.to_owned(), role, codelist, concept, is_mandatory: false, is_numeric: false }
+    }
+
+    /// `usage` since 3.0, `assignmentStatus` before.
+    pub fn set_usage(&mut self, word: &str) {
+        self.is_mandatory |= word.eq_ignore_ascii_case("mandatory");
+    }
+
+    pub fn set_type(&mut self, data_type: &str) {
+        let numbers = ["BigInteger", "Integer", "Long", "Short", "Decimal", "Float", "Double", "Count"];
+        self.is_numeric |= numbers.contains(&data_type);
+    }
+}
+
+#[derive(Debug, Default)]
+struct Codelist {
+    codes: HashSet<String>,
+    /// Not all of its codes are in the message.
+    is_open: bool,
 }
 
 /// A data structure definition.
@@ -91,13 +121,11 @@ pub struct Catalogue {
     artefacts: usize,
     names_bytes: usize,
     dsds: Vec<Dsd>,
-    /// Where each is, by its name.
-    places: HashMap<String, usize>,
-    /// A dataflow's `AGENCY:ID`, and its definition's.
-    dataflows: HashMap<String, String>,
-    codelists: HashMap<String, HashSet<String>>,
-    /// Of these not all codes are in the message.
-    open_codelists: HashSet<String>,
+    /// Where each is.
+    places: Versions<usize>,
+    /// Each with its definition's reference.
+    dataflows: Versions<String>,
+    codelists: Versions<Codelist>,
     /// `AGENCY:SCHEME.CONCEPT`, and its codelist.
     concepts: HashMap<String, String>,
 }
@@ -112,68 +140,43 @@ impl Catalogue {
         &self.dsds
     }
 
-    /// The definition that `AGENCY:ID(VERSION)` means, be it a definition's name or a dataflow's. Where there
-    /// is but one definition it is meant: files are often written for a dataflow that is not beside it.
+    /// The definition that `AGENCY:ID(VERSION)` names, be it a definition's name or a dataflow's.
+    pub fn dsd_named(&self, structure: &str) -> Option<&Dsd> {
+        let of_flow = || self.dataflows.meant(structure).and_then(|dsd| self.places.nearest(dsd));
+        self.places.meant(structure).or_else(of_flow).and_then(|n| self.dsds.get(*n))
+    }
+
+    /// The same, or the only one that can be meant: files are often written for a dataflow that is not beside
+    /// it, or for another version.
     pub fn dsd_of(&self, structure: &str) -> Option<&Dsd> {
-        let name = unversioned(structure);
-        let of_flow = || self.dataflows.get(name).and_then(|dsd| self.places.get(dsd));
-        let named = self.places.get(name).or_else(of_flow).and_then(|n| self.dsds.get(*n));
-        named.or_else(|| {
+        let flow = || self.dataflows.nearest(structure).and_then(|dsd| self.places.nearest(dsd));
+        let other = || self.places.nearest(structure).or_else(flow).and_then(|n| self.dsds.get(*n));
+        self.dsd_named(structure).or_else(other).or_else(|| {
             let mut useful = self.dsds.iter().filter(|d| !d.dimensions.is_empty());
             useful.next().filter(|_| useful.next().is_none())
         })
     }
 
-    /// What of an observation is not as its definition says.
-    pub fn check(&self, dsd: &Dsd, observation: &Observation<'_>, tell: &mut dyn FnMut(Fault)) {
-        let Observation { row, key, attributes, .. } = *observation;
-        for dimension in dsd.dimensions.iter().filter(|d| key.get(d).is_none()) {
-            let message = format!("the dimension {dimension} is missing");
-            tell(Fault::error("dimension.missing", message).at(row));
-        }
-        let parts = key.iter().map(|(id, value)| (id, value, true));
-        for (id, value, in_key) in parts.chain(attributes.iter().map(|(id, value)| (id, value, false))) {
-            if let Some(fault) = self.doubt(dsd, id, value, in_key) {
-                tell(fault.at(row));
-            }
-        }
+    fn codelist_of<'c>(&'c self, component: &'c Component) -> Option<&'c str> {
+        let by_concept = || self.concepts.get(&component.concept);
+        Some(&component.codelist).filter(|c| !c.is_empty()).or_else(by_concept).map(String::as_str)
     }
 
-    fn doubt(&self, dsd: &Dsd, id: &str, value: &str, in_key: bool) -> Option<Fault> {
-        let Some(component) = dsd.component(id) else {
-            let shown = cell::shown(id.as_bytes());
-            return Some(match in_key {
-                true => Fault::error("component.unknown", format!("{shown} is no dimension of {}", dsd.name)),
-                false => {
-                    Fault::warning("component.unknown", format!("{shown} is not defined in {}", dsd.name))
-                }
-            });
-        };
-        let codes = self.codes_of(component);
-        if value.is_empty() || codes.is_none_or(|codes| codes.contains(value)) {
-            return None;
-        }
-        let message = format!("{} is no code of {id}", cell::shown(value.as_bytes()));
-        Some(match component.role {
-            Role::Dimension => Fault::error("code.unknown", message),
-            _ => Fault::warning("code.unknown", message),
-        })
+    /// Its values are codes, wherever these are.
+    pub fn is_coded(&self, component: &Component) -> bool {
+        self.codelist_of(component).is_some()
     }
 
     /// `None`: not coded, or the codelist is not, or not as a whole, in the message.
     pub fn codes_of(&self, component: &Component) -> Option<&HashSet<String>> {
-        let by_concept = || self.concepts.get(&component.concept);
-        let codelist = Some(&component.codelist).filter(|c| !c.is_empty()).or_else(by_concept)?;
-        if self.open_codelists.contains(codelist) {
-            return None;
-        }
-        self.codelists.get(codelist).filter(|codes| !codes.is_empty())
+        let codelist = self.codelists.nearest(self.codelist_of(component)?)?;
+        Some(&codelist.codes).filter(|codes| !codelist.is_open && !codes.is_empty())
     }
 
     /// A partial codelist, or one that extends another: what it lists is not all there is.
     pub fn open_codelist(&mut self, codelist: &str) -> Result<(), Fault> {
         self.count(codelist.len())?;
-        self.open_codelists.insert(codelist.to_owned());
+        self.codelists.get_or_insert(codelist).is_open = true;
         Ok(())
     }
 
@@ -187,21 +190,15 @@ impl Catalogue {
             return Err(too_many("codes", CODES_KEPT_MAX));
         }
         self.charge(id.len())?;
-        match self.codelists.get_mut(codelist) {
-            Some(codes) => {
-                codes.insert(id.to_owned());
-            }
-            None => {
-                self.codelists.insert(codelist.to_owned(), HashSet::from([id.to_owned()]));
-            }
-        }
+        self.codelists.get_or_insert(codelist).codes.insert(id.to_owned());
         Ok(())
     }
 
     pub fn begin_dsd(&mut self, name: String, version: String) -> Result<(), Fault> {
-        self.count(2 * name.len() + version.len())?;
-        self.places.insert(name.clone(), self.dsds.len());
-        self.dsds.push(Dsd { name, version, ..Dsd::default() });
+        self.count(2 * (name.len() + version.len()))?;
+        let dsd = Dsd { name, version, ..Dsd::default() };
+        self.places.insert(&dsd.reference(), self.dsds.len());
+        self.dsds.push(dsd);
         Ok(())
     }
 
@@ -216,7 +213,7 @@ impl Catalogue {
 
     pub fn add_dataflow(&mut self, flow: String, dsd: String) -> Result<(), Fault> {
         self.count(flow.len() + dsd.len())?;
-        self.dataflows.insert(flow, dsd);
+        self.dataflows.insert(&flow, dsd);
         Ok(())
     }
 
@@ -254,16 +251,29 @@ fn too_many(what: &str, max: usize) -> Fault {
     Fault::error("structure.limit", format!("more than {max} {what}; reading stopped here"))
 }
 
-/// `AGENCY:ID(1.0)` without its version: `*` and `+` make versions hard to compare, ids are enough.
-pub fn unversioned(structure: &str) -> &str {
-    structure.split_once('(').map_or(structure, |(name, _)| name).trim()
-}
-
-/// `urn:sdmx:…Codelist=AGENCY:ID(1.0).ITEM`: `AGENCY:ID`, and `.ITEM` behind it where there is one.
+/// `urn:sdmx:…Codelist=AGENCY:ID(1.0)`: `AGENCY:ID(1.0)`.
 pub fn of_urn(urn: &str) -> String {
     let Some((_, reference)) = urn.split_once('=') else { return String::new() };
+    let end = reference.find(')').map_or(reference.len(), |n| n + 1);
+    reference.get(..end).unwrap_or_default().trim().to_owned()
+}
+
+/// `urn:sdmx:…Concept=AGENCY:SCHEME(1.0).CONCEPT`: `AGENCY:SCHEME.CONCEPT`.
+pub fn concept_of_urn(urn: &str) -> String {
+    let Some((_, reference)) = urn.split_once('=') else { return String::new() };
     let item = reference.split_once(')').map_or("", |(_, item)| item);
-    format!("{}{}", unversioned(reference), item.trim())
+    format!("{}{}", parted(reference).0, item.trim())
+}
+
+/// What SDMX-CSV calls an artefact of this URN: `datastructure`, `dataflow` or `dataprovision`.
+pub fn kind_of_urn(urn: &str) -> &'static str {
+    let class = urn.split_once('=').and_then(|(class, _)| class.rsplit('.').next());
+    match class {
+        Some("DataStructure") => "datastructure",
+        Some("Dataflow") => "dataflow",
+        Some("ProvisionAgreement") => "dataprovision",
+        _ => "",
+    }
 }
 
 /// What stands behind the last `.` of a component's URN.
@@ -311,7 +321,7 @@ mod tests {
     use super::*;
 
     fn component(id: &str, role: Role) -> Component {
-        Component { id: id.into(), role, codelist: "A:CL".into(), concept: String::new() }
+        Component { codelist: "A:CL".into(), ..Component::new(id, role) }
     }
 
     #[test]
@@ -342,9 +352,13 @@ mod tests {
 
     #[test]
     fn urns_are_cut_where_the_standard_cuts_them() {
-        assert_eq!(of_urn("urn:sdmx:org.sdmx.infomodel.codelist.Codelist=ECB:CL_FREQ(1.0+)"), "ECB:CL_FREQ");
+        assert_eq!(
+            of_urn("urn:sdmx:org.sdmx.infomodel.codelist.Codelist=ECB:CL_FREQ(1.0+)"),
+            "ECB:CL_FREQ(1.0+)"
+        );
         let concept = "urn:sdmx:org.sdmx.infomodel.conceptscheme.Concept=ECB:C(1.0).FREQ";
-        assert_eq!((of_urn(concept).as_str(), item_of_urn(concept)), ("ECB:C.FREQ", "FREQ"));
+        assert_eq!((concept_of_urn(concept).as_str(), item_of_urn(concept)), ("ECB:C.FREQ", "FREQ"));
+        assert_eq!(concept_of_urn("x"), "");
         assert_eq!((of_urn("x"), item_of_urn("x")), (String::new(), ""));
     }
 

@@ -5,17 +5,19 @@ use std::collections::HashSet;
 use talanoa_proto::limits;
 
 use super::{
+    doubts::Doubts,
     grouped::Grouped,
     model::{Action, DataSet, Message, Observation, Pairs, Sink, TIME_PERIOD},
-    structure::{Catalogue, Dsd},
-    value::{self, Sum, Value},
+    structure::Catalogue,
 };
-use crate::intake::{Fault, cell, period};
+use crate::{
+    intake::{Fault, Limits, cell, period},
+    mapping::sum::Sum,
+};
 
 /// More dimensions than any definition has: the names are a file's, the memory is ours.
 const DIMENSIONS_MAX: usize = 1000;
 
-#[derive(Debug, Default)]
 pub struct Tally<'a> {
     pub message: Option<Message>,
     pub observations: u64,
@@ -25,22 +27,50 @@ pub struct Tally<'a> {
     pub data_sets: u64,
     pub dimensions: Vec<String>,
     pub are_presumed: bool,
-    pub sum: Sum,
+    sum: Sum,
+    numbers: u64,
     pub faults: Grouped,
     /// Start, and the period as it is written.
     first: Option<(i64, String)>,
     last: Option<(i64, String)>,
-    definitions: Option<&'a Catalogue>,
-    /// Of the data set in hand.
-    dsd: Option<&'a Dsd>,
-    /// Its dimensions are known from the file or a definition, not from its keys.
+    doubts: Doubts<'a>,
+    /// The data set in hand: its dimensions are known from the file or a definition, not from its keys.
     are_declared: bool,
     named: HashSet<String>,
 }
 
 impl<'a> Tally<'a> {
+    /// Keys that memory has no room for go to the disk.
     pub fn new(definitions: Option<&'a Catalogue>) -> Self {
-        Self { definitions, ..Self::default() }
+        let limits = Limits { spill_dir: Some(std::env::temp_dir()), ..Limits::default() };
+        Self {
+            message: None,
+            observations: 0,
+            deleted: 0,
+            series: 0,
+            data_sets: 0,
+            dimensions: Vec::new(),
+            are_presumed: false,
+            sum: Sum::default(),
+            numbers: 0,
+            faults: Grouped::default(),
+            first: None,
+            last: None,
+            doubts: Doubts::new(definitions, &limits),
+            are_declared: false,
+            named: HashSet::new(),
+        }
+    }
+
+    /// After the last observation. `Err`: the disk failed.
+    pub fn end(&mut self) -> std::io::Result<()> {
+        let doubts = std::mem::replace(&mut self.doubts, Doubts::new(None, &Limits::default()));
+        doubts.end(&mut |fault| self.faults.push(fault))
+    }
+
+    /// Exactly. `None`: there was no number.
+    pub fn total(&self) -> Option<String> {
+        (self.numbers > 0).then(|| self.sum.clone().total())
     }
 
     pub fn period(&self) -> (Option<&str>, Option<&str>) {
@@ -71,12 +101,8 @@ impl<'a> Tally<'a> {
         }
     }
 
-    fn note_time(&mut self, row: u64, written: &str) {
-        let Some(start) = period::start(written) else {
-            let message = format!("{} is no SDMX time period", cell::shown(written.as_bytes()));
-            self.faults.push(Fault::error("period.illegal", message).at(row));
-            return;
-        };
+    fn note_time(&mut self, written: &str) {
+        let Some(start) = period::start(written) else { return };
         // 1990 and 1990-01 begin together: the text decides, so that the order of rows does not.
         let this = (start, written);
         if self.first.as_ref().is_none_or(|(start, text)| this < (*start, text)) {
@@ -87,10 +113,10 @@ impl<'a> Tally<'a> {
         }
     }
 
-    fn note_value(&mut self, row: u64, written: &str) {
-        match value::read(written) {
-            Value::Number(number) => self.sum.add(number),
-            other => other.doubt(written).into_iter().for_each(|fault| self.faults.push(fault.at(row))),
+    fn note_value(&mut self, written: &str) {
+        if cell::is_number(written.as_bytes()) {
+            self.sum.add_written(written);
+            self.numbers += 1;
         }
     }
 }
@@ -103,12 +129,7 @@ impl Sink for Tally<'_> {
     fn data_set(&mut self, data_set: &DataSet<'_>) {
         self.data_sets += 1;
         self.are_presumed |= data_set.is_presumed;
-        self.dsd = self.definitions.and_then(|d| d.dsd_of(data_set.structure));
-        if self.definitions.is_some() && data_set.dsd.is_none() {
-            let shown = cell::shown(data_set.structure.as_bytes());
-            let message = format!("the structure given does not define {shown}: nothing was checked");
-            self.faults.push(Fault::error("structure.missing", message));
-        }
+        self.doubts.data_set(data_set, &mut |fault| self.faults.push(fault));
         let declared = match data_set.dsd {
             Some(dsd) => &dsd.dimensions,
             None => data_set.dimensions,
@@ -134,14 +155,12 @@ impl Sink for Tally<'_> {
         }
         self.observations += 1;
         self.learn_dimensions(observation.key);
-        if let (Some(definitions), Some(dsd)) = (self.definitions, self.dsd) {
-            definitions.check(dsd, observation, &mut |fault| self.faults.push(fault));
-        }
+        self.doubts.observation(observation, &mut |fault| self.faults.push(fault));
         if let Some(time) = observation.time.or_else(|| observation.key.get(TIME_PERIOD)) {
-            self.note_time(observation.row, time);
+            self.note_time(time);
         }
         if let Some(value) = observation.value {
-            self.note_value(observation.row, value);
+            self.note_value(value);
         }
     }
 

@@ -36,34 +36,6 @@ impl Value {
     }
 }
 
-/// Neumaier's summation: the error of each addition is kept and added at the end, so that millions of
-/// small numbers beside a large one are not lost.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Sum {
-    sum: f64,
-    lost: f64,
-    numbers: u64,
-}
-
-impl Sum {
-    pub fn add(&mut self, number: f64) {
-        let sum = self.sum + number;
-        self.lost += if self.sum.abs() >= number.abs() {
-            (self.sum - sum) + number
-        } else {
-            (number - sum) + self.sum
-        };
-        self.sum = sum;
-        self.numbers += 1;
-    }
-
-    /// `None`: no number was added, or the sum is beyond all doubles.
-    pub fn total(&self) -> Option<f64> {
-        let total = self.sum + self.lost;
-        (self.numbers > 0 && total.is_finite()).then_some(total)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,18 +54,5 @@ mod tests {
         assert_eq!(["", "NaN", "#N/A"].map(read), [Value::Missing; 3]);
         assert_eq!(["INF", "-INF", "1e999"].map(read), [Value::Infinite; 3]);
         assert_eq!([":", "12,4", "0x1F", "true"].map(read), [Value::Text; 4]);
-    }
-
-    #[test]
-    fn a_large_number_does_not_swallow_the_small_ones() {
-        let mut sum = Sum::default();
-        assert_eq!(sum.total(), None);
-        [1e100, 1.0, -1e100].into_iter().for_each(|n| sum.add(n));
-        assert_eq!(sum.total(), Some(1.0));
-        let mut tenths = Sum::default();
-        (0..1_000_000).for_each(|_| tenths.add(0.1));
-        assert_eq!(tenths.total(), Some(100_000.0));
-        [f64::MAX, f64::MAX].into_iter().for_each(|n| tenths.add(n));
-        assert_eq!(tenths.total(), None);
     }
 }

@@ -179,8 +179,7 @@ pub fn check_within(
         // Read before the tables were, or nothing was read at all.
         Claim::Mapping => (Format::Mapping, None),
         Claim::Table => {
-            let is_guided = guide.structure.is_some() || guide.mapping.is_some();
-            let (format, table) = match is_guided || formats::is_sdmx(&mut input)?.unwrap_or_default() {
+            let (format, table) = match formats::is_read_here(&mut input, guide)?.unwrap_or_default() {
                 true => sdmx::check(&mut input, guide, limits, &mut faults)?,
                 false => csv::check(input, limits, &mut faults)?,
             };

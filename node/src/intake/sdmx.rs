@@ -14,13 +14,12 @@ use super::{
     Format, Limits, Table, cell,
     coverage::{Areas, Periods},
     fault::{Fault, Faults},
-    keys::Keys,
 };
 use crate::formats::{
     self, Guide,
-    model::{Action, DataSet, Kind, Message, Observation, Pairs, Sink, TIME_PERIOD},
-    structure::{Catalogue, Dsd},
-    value,
+    doubts::Doubts,
+    model::{Action, DataSet, Kind, Message, Observation, Pairs, Sink},
+    structure::Catalogue,
 };
 
 /// All structures of one file; a release has room for those of several files.
@@ -46,19 +45,13 @@ struct Arrival<'a> {
     rows: u64,
     observations: u64,
     deleted: u64,
-    definitions: Option<&'a Catalogue>,
-    /// Of the data set in hand.
-    dsd: Option<&'a Dsd>,
+    doubts: Doubts<'a>,
     /// Of the first data set, where no definition and no name of one is there.
     inferred: Vec<String>,
-    data_set: Vec<u8>,
-    /// Not where a header leaves open which columns are dimensions.
-    has_key: bool,
     has_measure: bool,
     components: BTreeSet<String>,
     areas: Areas,
     periods: Periods,
-    keys: Keys,
     structures: BTreeSet<String>,
     structures_bytes: usize,
     faults: &'a mut Faults,
@@ -71,16 +64,12 @@ impl<'a> Arrival<'a> {
             rows: 0,
             observations: 0,
             deleted: 0,
-            definitions,
-            dsd: None,
+            doubts: Doubts::new(definitions, limits),
             inferred: Vec::new(),
-            data_set: Vec::new(),
-            has_key: true,
             has_measure: true,
             components: BTreeSet::new(),
             areas: Areas::default(),
             periods: Periods::default(),
-            keys: Keys::new(limits),
             structures: BTreeSet::new(),
             structures_bytes: 0,
             faults,
@@ -110,7 +99,7 @@ impl<'a> Arrival<'a> {
         };
         self.areas.tell(&mut table);
         self.periods.tell(&mut table);
-        self.keys.end(&mut |found| self.faults.push(found.fault()))?;
+        self.doubts.end(&mut |fault| self.faults.push(fault))?;
         Ok((format, table))
     }
 
@@ -119,18 +108,6 @@ impl<'a> Arrival<'a> {
             if self.components.len() < COMPONENTS_MAX && !self.components.contains(id) {
                 self.components.insert(id.to_owned());
             }
-        }
-    }
-
-    fn note_text(&mut self, row: u64, pairs: &Pairs) {
-        pairs.iter().for_each(|(_, text)| self.note_formula(row, text));
-    }
-
-    /// Published as it is, and named.
-    fn note_formula(&mut self, row: u64, text: &str) {
-        if cell::is_formula(text.as_bytes()) {
-            let message = format!("{} would run in a spreadsheet", cell::shown(text.as_bytes()));
-            self.faults.push(Fault::warning("cell.formula", message).at(row));
         }
     }
 }
@@ -145,18 +122,8 @@ impl Sink for Arrival<'_> {
     }
 
     fn data_set(&mut self, data_set: &DataSet<'_>) {
-        self.data_set.clear();
-        self.data_set.extend_from_slice(data_set.kind.as_bytes());
-        self.data_set.extend_from_slice(data_set.structure.as_bytes());
-        let is_open = |ids: &[String]| data_set.is_presumed && ids == [TIME_PERIOD];
-        self.has_key = !is_open(data_set.dimensions);
         self.has_measure = data_set.has_measure;
-        self.dsd = self.definitions.and_then(|d| d.dsd_of(data_set.structure));
-        if self.definitions.is_some() && self.dsd.is_none() {
-            let shown = cell::shown(data_set.structure.as_bytes());
-            let message = format!("the structure given does not define {shown}: nothing was checked");
-            self.faults.push(Fault::error("structure.missing", message));
-        }
+        self.doubts.data_set(data_set, &mut |fault| self.faults.push(fault));
         let shown = cell::shown(data_set.structure.as_bytes());
         let name = format!("{} {}", data_set.kind, shown.trim_matches('"')).trim().to_owned();
         if data_set.structure.is_empty() || self.structures.contains(&name) {
@@ -175,46 +142,31 @@ impl Sink for Arrival<'_> {
     fn series(&mut self, _key: &Pairs, _action: Action) {}
 
     fn observation(&mut self, observation: &Observation<'_>) {
-        let Observation { row, key, attributes, .. } = *observation;
+        let Observation { key, measures, attributes, value, .. } = *observation;
         if observation.action == Action::Delete {
             self.deleted += 1;
             return;
         }
         self.rows += 1;
-        if let (Some(definitions), Some(dsd)) = (self.definitions, self.dsd) {
-            definitions.check(dsd, observation, &mut |fault| self.faults.push(fault));
-        }
+        self.doubts.observation(observation, &mut |fault| self.faults.push(fault));
         if self.inferred.is_empty() {
             let ids = key.iter().map(|(id, _)| cell::shown(id.as_bytes()).trim_matches('"').to_owned());
             self.inferred = ids.take(INFERRED_MAX).collect();
         }
         self.name_components(key);
+        self.name_components(measures);
         self.name_components(attributes);
-        self.note_text(row, key);
-        self.note_text(row, attributes);
         if let Some(area) = key.get("REF_AREA") {
             self.areas.add(area);
         }
-        if let Some(time) = observation.time.filter(|time| !time.is_empty())
-            && !self.periods.add(time)
-        {
-            let message = format!("{} is no SDMX time period", cell::shown(time.as_bytes()));
-            self.faults.push(Fault::warning("period.illegal", message).at(row));
+        if let Some(time) = observation.time {
+            self.periods.add(time);
         }
-        self.observations += u64::from(!self.has_measure || observation.value.is_some());
-        if let Some(value) = observation.value {
-            self.note_formula(row, value);
+        let is_observed = value.is_some() || !measures.is_empty();
+        self.observations += u64::from(!self.has_measure || is_observed);
+        if value.is_some() {
             self.components.insert(formats::model::OBS_VALUE.to_owned());
-            let doubt = value::read(value).doubt(value);
-            doubt.into_iter().for_each(|fault| self.faults.push(fault.at(row)));
         }
-        if !self.has_key {
-            return;
-        }
-        let Self { data_set, keys, faults, .. } = self;
-        let parts = key.iter().flat_map(|(id, value)| [id.as_bytes(), value.as_bytes()]);
-        let parts = std::iter::once(data_set.as_slice()).chain(parts);
-        keys.add(row, parts, &mut |found| faults.push(found.fault()));
     }
 
     fn fault(&mut self, fault: Fault) {

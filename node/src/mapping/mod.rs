@@ -6,7 +6,7 @@
 
 pub mod areas;
 mod columns;
-mod decimal;
+pub(crate) mod decimal;
 mod encoding;
 mod file;
 pub mod infer;
@@ -15,7 +15,7 @@ pub mod propose;
 mod read;
 mod rules;
 mod skip;
-mod sum;
+pub(crate) mod sum;
 mod walk;
 
 pub(crate) use encoding::Decoded;

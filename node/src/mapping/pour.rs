@@ -31,7 +31,7 @@ pub fn pour(
         has_measure: true,
         action: Action::Information,
     });
-    let (mut key, mut attributes) = (Pairs::default(), Pairs::default());
+    let (mut key, mut attributes, measures) = (Pairs::default(), Pairs::default(), Pairs::default());
     let mut beyond: Option<Fault> = None;
     // Whoever is poured to looks for duplicates, where somebody does.
     let limits = Limits { keys_max: 0, ..Limits::default() };
@@ -50,6 +50,7 @@ pub fn pour(
                 key: &key,
                 time: mapped.period,
                 value: mapped.value,
+                measures: &measures,
                 attributes: &attributes,
             }),
             Err(fault) => drop(beyond.get_or_insert_with(|| fault.at(mapped.row))),

@@ -1,6 +1,6 @@
 //! An exact sum of decimals in fixed memory: a column of limbs, carried now and then.
 
-use super::decimal::DIGITS_MAX;
+use super::decimal::{DIGITS_MAX, Locale, normalise};
 
 const LIMB_DIGITS: usize = 9;
 const LIMB: i64 = 1_000_000_000;
@@ -11,6 +11,7 @@ const LIMBS: usize = 2 * FRACTION_LIMBS + 2;
 const CARRY_AFTER: u32 = 1 << 30;
 
 /// Limbs from the least to the greatest; the point lies before limb `FRACTION_LIMBS`.
+#[derive(Clone, Debug)]
 pub struct Sum {
     limbs: [i64; LIMBS],
     uncarried: u32,
@@ -38,6 +39,22 @@ impl Sum {
         self.uncarried += 1;
         if self.uncarried == CARRY_AFTER {
             self.carry();
+        }
+    }
+
+    /// Takes any finite number as XML and JSON write them, `1e-3` and `+.5` too. One with more digits than anybody
+    /// counts is taken for the nearest double.
+    pub fn add_written(&mut self, number: &str) {
+        let is_plain = |b: u8| b.is_ascii_digit() || b == b'.';
+        let unsigned = number.strip_prefix('-').unwrap_or(number);
+        if unsigned.len() <= DIGITS_MAX && unsigned.bytes().all(is_plain) {
+            return self.add(number);
+        }
+        let nearest = || number.parse::<f64>().unwrap_or_default().to_string();
+        if let Ok(decimal) =
+            normalise(number, &Locale::default()).or_else(|_| normalise(&nearest(), &Locale::default()))
+        {
+            self.add(&decimal);
         }
     }
 
@@ -98,6 +115,16 @@ mod tests {
         assert_eq!(sum(&["1", "-1.000"]), "0");
         let (large, small) = ("9".repeat(DIGITS_MAX), format!("0.{}1", "0".repeat(DIGITS_MAX - 1)));
         assert_eq!(sum(&[&large, &large, &small]), format!("1{}8.{}1", "9".repeat(359), "0".repeat(359)));
+    }
+
+    #[test]
+    fn numbers_of_any_spelling_are_added() {
+        let mut sum = Sum::default();
+        ["1e100", "1.0", "-1e100", "+.5", "-007", "1e-3", "2."].iter().for_each(|n| sum.add_written(n));
+        assert_eq!(sum.clone().total(), "-3.499");
+        sum.add_written(&format!("0.{}1", "0".repeat(2 * DIGITS_MAX)));
+        sum.add_written(&format!("1{}", "0".repeat(300)));
+        assert_eq!(sum.total().len(), 300 + ".501".len());
     }
 
     proptest! {

@@ -5,86 +5,98 @@ use std::{fs::File, io::BufWriter};
 use super::{
     TableError, Written, finish,
     rows::{Cell, Source, Taker},
-    shape::{Column, Role, Shape},
+    shape::{Column, Given, Role, Shape},
 };
 use crate::intake::cell;
 
+/// Between several values of one cell, in SDMX-CSV.
+const SUB: char = ';';
+
 pub fn write(shape: &Shape, source: &mut Source<'_>, out: BufWriter<File>) -> Result<Written, TableError> {
-    let columns = shape.columns.iter().map(|c| c.id.as_str());
-    pour(shape, source, out, columns.collect(), |_, _| Vec::new(), true)
+    let header = shape.columns.iter().map(|c| shown(&c.name)).collect();
+    pour(shape, source, out, header, |shape, cells| {
+        shape.texts(cells).iter().map(|given| shown(&given.joined().unwrap_or_default())).collect()
+    })
 }
 
-/// Every row is information. Where a file does not say what kind of structure it names, it is a dataflow: what
-/// services name.
+/// Each row with its own action. Where a file does not say what kind of structure it names, it is a dataflow:
+/// what services name.
 pub fn write_sdmx(
     shape: &Shape,
     source: &mut Source<'_>,
     out: BufWriter<File>,
 ) -> Result<Written, TableError> {
-    let is_component = |c: &&Column| !matches!(c.role, Role::Structure | Role::Mark);
-    let components = shape.columns.iter().filter(is_component).map(|c| c.id.as_str());
-    let header = ["STRUCTURE", "STRUCTURE_ID", "ACTION"].into_iter().chain(components).collect();
-    let first = |shape: &Shape, texts: &[String]| {
-        let text = |id| shape.place(Role::Structure, id).map(|n| texts[n].clone()).unwrap_or_default();
-        let kind = Some(text("STRUCTURE")).filter(|kind| !kind.is_empty());
-        vec![kind.unwrap_or_else(|| "dataflow".to_owned()), text("STRUCTURE_ID"), "I".to_owned()]
+    let components = || shape.columns.iter().filter(|c| is_component(c));
+    let first =
+        if components().any(|c| c.is_many) { format!("STRUCTURE[{SUB}]") } else { "STRUCTURE".into() };
+    let named = components().map(|c| if c.is_many { format!("{}[]", c.name) } else { c.name.clone() });
+    let header = [first, "STRUCTURE_ID".into(), "ACTION".into()].into_iter().chain(named).collect();
+    pour(shape, source, out, header, |shape, cells| {
+        let of = |role, id| cells.iter().find(|c| c.role == role && c.id == id).map_or("", |c| c.text);
+        let kind = Some(of(Role::Structure, "STRUCTURE")).filter(|kind| !kind.is_empty());
+        let first =
+            [kind.unwrap_or("dataflow"), of(Role::Structure, "STRUCTURE_ID"), of(Role::Action, "ACTION")];
+        let given = shape.columns.iter().zip(shape.texts(cells)).filter(|(column, _)| is_component(column));
+        first
+            .into_iter()
+            .map(str::to_owned)
+            .chain(given.map(|(column, given)| sdmx_cell(column, &given)))
+            .collect()
+    })
+}
+
+fn is_component(column: &Column) -> bool {
+    !matches!(column.role, Role::Structure | Role::Mark)
+}
+
+/// One of several values stands in quotes where it holds what cuts them.
+fn sdmx_cell(column: &Column, given: &Given<'_>) -> String {
+    let values = match given {
+        Given::Nothing => return String::new(),
+        Given::One(text) if !column.is_many => return (*text).to_owned(),
+        Given::One(text) => std::slice::from_ref(text),
+        Given::Many(all) => all.as_slice(),
     };
-    pour(shape, source, out, header, first, false)
+    let quoted = |value: &&str| match value.contains(SUB) || value.starts_with('"') {
+        true => format!("\"{}\"", value.replace('"', "\"\"")),
+        false => (*value).to_owned(),
+    };
+    values.iter().map(quoted).collect::<Vec<_>>().join(&SUB.to_string())
 }
 
 fn pour(
     shape: &Shape,
     source: &mut Source<'_>,
     out: BufWriter<File>,
-    header: Vec<&str>,
-    first: impl Fn(&Shape, &[String]) -> Vec<String>,
-    for_people: bool,
+    header: Vec<String>,
+    line: fn(&Shape, &[Cell<'_>]) -> Vec<String>,
 ) -> Result<Written, TableError> {
     let mut writer = csv_writer(out);
-    writer.write_record(header.iter().map(|name| shown(name, for_people))).map_err(io)?;
-    let mut lines = Lines {
-        shape,
-        writer: &mut writer,
-        first,
-        for_people,
-        rows: 0,
-        texts: vec![String::new(); shape.columns.len()],
-    };
+    writer.write_record(header).map_err(io)?;
+    let mut lines = Lines { shape, writer: &mut writer, line, rows: 0 };
     source.read(&mut shape.marked(&mut lines))?;
     let rows = lines.rows;
     finish(writer.into_inner().map_err(|e| e.into_error())?)?;
     Ok(Written { rows, repeated: shape.repeated() })
 }
 
-struct Lines<'a, F> {
+struct Lines<'a> {
     shape: &'a Shape,
     writer: &'a mut ::csv::Writer<BufWriter<File>>,
-    first: F,
-    for_people: bool,
+    line: fn(&Shape, &[Cell<'_>]) -> Vec<String>,
     rows: u64,
-    texts: Vec<String>,
 }
 
-impl<F: Fn(&Shape, &[String]) -> Vec<String>> Taker for Lines<'_, F> {
+impl Taker for Lines<'_> {
     fn row(&mut self, cells: &[Cell<'_>]) -> Result<(), TableError> {
         self.rows += 1;
-        self.texts.iter_mut().for_each(String::clear);
-        for cell in cells {
-            if let Some(place) = self.shape.place(cell.role, cell.id) {
-                self.texts[place].push_str(cell.text);
-            }
-        }
-        let first = (self.first)(self.shape, &self.texts);
-        let is_first = |c: &Column| matches!(c.role, Role::Structure | Role::Mark) && !first.is_empty();
-        let rest = self.shape.columns.iter().zip(&self.texts).filter(|(c, _)| !is_first(c)).map(|(_, t)| t);
-        let cells = first.iter().chain(rest).map(|text| shown(text, self.for_people));
-        self.writer.write_record(cells).map_err(io)
+        self.writer.write_record((self.line)(self.shape, cells)).map_err(io)
     }
 }
 
 /// Attack: a cell that a spreadsheet runs. The apostrophe makes it text; the signed file keeps what it says.
-fn shown(text: &str, for_people: bool) -> String {
-    if for_people && cell::is_formula(text.as_bytes()) { format!("'{text}") } else { text.to_owned() }
+fn shown(text: &str) -> String {
+    if cell::is_formula(text.as_bytes()) { format!("'{text}") } else { text.to_owned() }
 }
 
 fn csv_writer(out: BufWriter<File>) -> ::csv::Writer<BufWriter<File>> {

@@ -1,4 +1,4 @@
-//! One array of objects; numbers as they are written, so that no digit is lost.
+//! One array of objects; numbers as they are written, so that no digit is lost; several values are a list.
 
 use std::{
     fs::File,
@@ -8,7 +8,7 @@ use std::{
 use super::{
     TableError, Written, finish,
     rows::{Cell, Source, Taker},
-    shape::{Kind, Shape},
+    shape::{Given, Kind, Shape},
 };
 
 pub fn write(shape: &Shape, source: &mut Source<'_>, out: BufWriter<File>) -> Result<Written, TableError> {
@@ -26,6 +26,21 @@ struct Objects<'a> {
     rows: u64,
 }
 
+impl Objects<'_> {
+    fn value(&mut self, kind: Kind, value: &str) -> std::io::Result<()> {
+        match kind {
+            Kind::Text => serde_json::to_writer(&mut self.out, value).map_err(std::io::Error::from),
+            Kind::Boolean => self.out.write_all(value.as_bytes()),
+            _ if is_json_number(value) => self.out.write_all(value.as_bytes()),
+            _ => {
+                // `.5` and `+3` are numbers in SDMX and none in JSON.
+                let number = value.parse::<f64>().unwrap_or_default();
+                serde_json::to_writer(&mut self.out, &number).map_err(std::io::Error::from)
+            }
+        }
+    }
+}
+
 impl Taker for Objects<'_> {
     fn row(&mut self, cells: &[Cell<'_>]) -> Result<(), TableError> {
         let values = self.shape.values(cells);
@@ -35,20 +50,14 @@ impl Taker for Objects<'_> {
             if n > 0 {
                 self.out.write_all(b",")?;
             }
-            serde_json::to_writer(&mut self.out, &column.id).map_err(std::io::Error::from)?;
+            serde_json::to_writer(&mut self.out, &column.name).map_err(std::io::Error::from)?;
             self.out.write_all(b":")?;
             match value {
-                None => self.out.write_all(b"null")?,
-                Some(mark) if column.kind == Kind::Boolean => self.out.write_all(mark.as_bytes())?,
-                Some(number) if column.kind != Kind::Text && is_json_number(number) => {
-                    self.out.write_all(number.as_bytes())?;
+                Given::Nothing => self.out.write_all(b"null")?,
+                Given::One(value) => self.value(column.kind, value)?,
+                Given::Many(values) => {
+                    serde_json::to_writer(&mut self.out, &values).map_err(std::io::Error::from)?;
                 }
-                Some(number) if column.kind != Kind::Text => {
-                    // `.5` and `+3` are numbers in SDMX and none in JSON.
-                    let number = number.parse::<f64>().unwrap_or_default();
-                    serde_json::to_writer(&mut self.out, &number).map_err(std::io::Error::from)?;
-                }
-                Some(text) => serde_json::to_writer(&mut self.out, text).map_err(std::io::Error::from)?,
             }
         }
         Ok(self.out.write_all(b"}")?)

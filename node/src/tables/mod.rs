@@ -86,6 +86,13 @@ pub fn convert(
             "a plain table has no dimensions to be written as SDMX-CSV: --format csv, json or parquet".into(),
         ));
     }
+    if format == Format::SdmxCsv && shape.is_unnamed {
+        return Err(TableError::NoTable(
+            "the file does not name the structure that each row of SDMX-CSV belongs to: publish it with \
+             --structure, or get it with --format csv, json or parquet"
+                .into(),
+        ));
+    }
     let out = BufWriter::new(File::create(to)?);
     match format {
         Format::Csv => csv::write(&shape, &mut source, out),

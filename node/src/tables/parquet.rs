@@ -1,4 +1,6 @@
 //! Parquet: typed columns, compressed, with their provenance as metadata of the file.
+//!
+//! Memory is bounded by bytes, not by rows: a table may have thousands of columns, or texts of 30 KB.
 
 use std::{
     collections::HashMap,
@@ -21,12 +23,16 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use super::{
     Origin, TableError, Written, finish,
     rows::{Cell, Source, Taker},
-    shape::{Column, Kind, Shape},
+    shape::{Column, Given, Kind, Shape},
 };
 
-/// Held in memory at once.
+/// Held in memory at once: what comes first.
 const BATCH_ROWS: usize = 16_384;
+const BATCH_BYTES: usize = if cfg!(test) { 1 << 16 } else { 8 << 20 };
 const ROW_GROUP_ROWS: usize = 131_072;
+const ROW_GROUP_BYTES: usize = if cfg!(test) { 1 << 19 } else { 64 << 20 };
+/// What an empty cell takes.
+const CELL_BYTES: usize = 9;
 
 pub fn write(
     shape: &Shape,
@@ -48,7 +54,7 @@ pub fn write(
         .build();
     let writer = ArrowWriter::try_new(out, Arc::clone(&schema), Some(properties)).map_err(other)?;
     let builders = shape.columns.iter().map(Builder::of).collect();
-    let mut batches = Batches { shape, schema, writer, builders, pending: 0, rows: 0 };
+    let mut batches = Batches { shape, schema, writer, builders, pending: 0, pending_bytes: 0, rows: 0 };
     source.read(&mut shape.marked(&mut batches))?;
     batches.hand_on()?;
     let rows = batches.rows;
@@ -63,7 +69,7 @@ fn field(column: &Column) -> Field {
         Kind::Text => DataType::Utf8,
         Kind::Boolean => DataType::Boolean,
     };
-    Field::new(&column.id, kind, true)
+    Field::new(&column.name, kind, true)
 }
 
 enum Builder {
@@ -83,7 +89,10 @@ impl Builder {
         }
     }
 
-    fn push(&mut self, value: Option<&str>) {
+    /// Several values are one text, as in the CSV for people.
+    fn push(&mut self, given: &Given<'_>) {
+        let joined = given.joined();
+        let value = joined.as_deref();
         match self {
             Self::Integer(builder) => builder.append_option(value.and_then(|v| v.parse().ok())),
             Self::Double(builder) => builder.append_option(value.and_then(|v| v.parse().ok())),
@@ -108,6 +117,7 @@ struct Batches<'a> {
     writer: ArrowWriter<BufWriter<File>>,
     builders: Vec<Builder>,
     pending: usize,
+    pending_bytes: usize,
     rows: u64,
 }
 
@@ -116,20 +126,25 @@ impl Batches<'_> {
         if self.pending == 0 {
             return Ok(());
         }
-        self.pending = 0;
+        (self.pending, self.pending_bytes) = (0, 0);
         let columns = self.builders.iter_mut().map(Builder::finish).collect();
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(other)?;
-        self.writer.write(&batch).map_err(other)
+        self.writer.write(&batch).map_err(other)?;
+        if self.writer.memory_size() > ROW_GROUP_BYTES {
+            self.writer.flush().map_err(other)?;
+        }
+        Ok(())
     }
 }
 
 impl Taker for Batches<'_> {
     fn row(&mut self, cells: &[Cell<'_>]) -> Result<(), TableError> {
         let values = self.shape.values(cells);
-        self.builders.iter_mut().zip(values).for_each(|(builder, value)| builder.push(value));
+        self.builders.iter_mut().zip(&values).for_each(|(builder, given)| builder.push(given));
         self.rows += 1;
         self.pending += 1;
-        if self.pending == BATCH_ROWS { self.hand_on() } else { Ok(()) }
+        self.pending_bytes += cells.iter().map(|c| c.text.len()).sum::<usize>() + CELL_BYTES * values.len();
+        if self.pending == BATCH_ROWS || self.pending_bytes >= BATCH_BYTES { self.hand_on() } else { Ok(()) }
     }
 }
 

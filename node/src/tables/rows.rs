@@ -11,6 +11,7 @@ use crate::{
     formats::{
         self, Guide,
         model::{Action, DataSet, Message, OBS_VALUE, Observation, Pairs, Sink, TIME_PERIOD},
+        structure::Dsd,
     },
     intake::{Fault, Faults, Limits, cell, records::Records},
 };
@@ -36,7 +37,11 @@ impl<'a> Cell<'a> {
 
 /// Whoever is shown the rows.
 pub trait Taker {
-    /// Empty cells may be left out. What a file deletes is no row.
+    /// Of the rows that follow, in the order of the key, where the file or its structure tells.
+    fn dimensions(&mut self, _ids: &[String]) {}
+
+    /// Empty cells may be left out, a component of several values has a cell for each. What a file deletes is
+    /// no row.
     fn row(&mut self, cells: &[Cell<'_>]) -> Result<(), TableError>;
 }
 
@@ -56,20 +61,17 @@ impl<'a> Source<'a> {
         let Self { file, guide } = self;
         file.rewind()?;
         let mut faults = Faults::default();
-        let is_sdmx = formats::is_sdmx(file)?.unwrap_or_else(|fault| {
-            // In a declared encoding the first bytes say little.
-            if guide.mapping.is_none() {
-                faults.push(fault);
-            }
+        let is_read_there = formats::is_read_here(file, *guide)?.unwrap_or_else(|fault| {
+            faults.push(fault);
             false
         });
         sound(&faults)?;
-        if !is_sdmx && guide.mapping.is_none() {
+        if !is_read_there {
             plain(file, taker, &mut faults)?;
             return sound(&faults);
         }
-        let (kind, structure) = (String::new(), String::new());
-        let mut pour = Pour { taker, faults: &mut faults, kind, structure, stopped: None };
+        let (kind, structure, primary) = Default::default();
+        let mut pour = Pour { taker, faults: &mut faults, kind, structure, primary, stopped: None };
         formats::read_into(file, *guide, &mut pour)?;
         match pour.stopped.take() {
             Some(error) => Err(error),
@@ -83,6 +85,8 @@ struct Pour<'a> {
     faults: &'a mut Faults,
     kind: String,
     structure: String,
+    /// Its measure, as its definition calls it.
+    primary: String,
     /// The disk's error ends the writing; the reading then goes on without effect.
     stopped: Option<TableError>,
 }
@@ -93,6 +97,12 @@ impl Sink for Pour<'_> {
     fn data_set(&mut self, data_set: &DataSet<'_>) {
         data_set.kind.clone_into(&mut self.kind);
         data_set.structure.clone_into(&mut self.structure);
+        data_set.dsd.map_or(OBS_VALUE, Dsd::primary_measure).clone_into(&mut self.primary);
+        // What names no structure was checked against the only one that is given.
+        if let Some(dsd) = data_set.dsd.filter(|_| data_set.structure.is_empty()) {
+            (self.kind, self.structure) = ("datastructure".to_owned(), dsd.reference());
+        }
+        self.taker.dimensions(data_set.dsd.map_or(data_set.dimensions, |dsd| &dsd.dimensions));
     }
 
     fn series(&mut self, _key: &Pairs, _action: Action) {}
@@ -108,11 +118,13 @@ impl Sink for Pour<'_> {
         let time = observation.time.filter(|_| observation.key.get(TIME_PERIOD).is_none());
         let time = time.map(|text| Cell { role: Role::Time, id: TIME_PERIOD, text });
         let text = observation.value.unwrap_or_default();
-        let measure = Cell { role: Role::Measure, id: OBS_VALUE, text };
+        let action = Cell { role: Role::Action, id: "ACTION", text: observation.action.letter() };
+        let measure = Cell { role: Role::Measure, id: &self.primary, text };
+        let measures = observation.measures.iter().map(|(id, text)| Cell { role: Role::Measure, id, text });
         let attributes = observation.attributes.iter();
         let attributes = attributes.map(|(id, text)| Cell { role: Role::Attribute, id, text });
-        let cells: Vec<Cell<'_>> =
-            structure.into_iter().chain(key).chain(time).chain([measure]).chain(attributes).collect();
+        let key = structure.into_iter().chain([action]).chain(key).chain(time);
+        let cells: Vec<Cell<'_>> = key.chain([measure]).chain(measures).chain(attributes).collect();
         self.stopped = self.taker.row(&cells).err();
     }
 
@@ -129,8 +141,13 @@ fn plain(source: &mut impl Read, taker: &mut dyn Taker, faults: &mut Faults) -> 
     };
     let header: Vec<String> = header.iter().map(|c| cell::text(c).into_owned()).collect();
     let mut is_empty = true;
-    while let Some((_, record)) = records.next(faults)? {
+    while let Some((line, record)) = records.next(faults)? {
         is_empty = false;
+        if record.len() != header.len() {
+            let message = format!("{} cells, the header has {}", record.len(), header.len());
+            faults.push(Fault::error("csv.columns", message).at(line));
+            return Ok(());
+        }
         let texts: Vec<_> = record.iter().map(cell::text).collect();
         let cells: Vec<Cell<'_>> =
             header.iter().zip(&texts).map(|(id, text)| Cell { role: Role::Plain, id, text }).collect();

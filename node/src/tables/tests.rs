@@ -25,9 +25,25 @@ impl Scene {
     }
 
     fn convert(&self, from: &Path, format: Format) -> Result<(PathBuf, u64), TableError> {
+        self.convert_with(from, format, None)
+    }
+
+    fn convert_with(
+        &self,
+        from: &Path,
+        format: Format,
+        structure: Option<&str>,
+    ) -> Result<(PathBuf, u64), TableError> {
         let to = self.0.path().join(format!("out.{}", format.extension()));
         let origin = [("talanoa.release", "FJ/A@1".to_owned())];
-        convert(from, &to, format, Guide::default(), &origin).map(|written| (to, written.rows))
+        let found = structure.map(|text| formats::read_structure(&mut io::Cursor::new(text)).unwrap().0);
+        let guide = Guide { structure: found.as_ref(), mapping: None };
+        convert(from, &to, format, guide, &origin).map(|written| (to, written.rows))
+    }
+
+    fn text_with(&self, text: &str, format: Format, structure: &str) -> String {
+        let from = self.write("from", text);
+        fs::read_to_string(self.convert_with(&from, format, Some(structure)).unwrap().0).unwrap()
     }
 
     fn text(&self, from: &Path, format: Format) -> String {
@@ -85,7 +101,7 @@ fn sdmx_csv_is_read_back_as_the_same_table() {
         assert!(!text.contains('\''), "SDMX-CSV is for tools: {text}");
     }
     let text = scene.text(&scene.write("a.csv", semicolons), Format::SdmxCsv);
-    assert!(text.contains("datastructure,A:C(1.0),I,FJ,2002,2"), "{text}");
+    assert!(text.contains("datastructure,A:C(1.0),R,FJ,2002,2"), "{text}");
 }
 
 #[test]
@@ -148,4 +164,119 @@ fn rows_that_repeat_a_key_are_kept_and_marked() {
     let reader = SerializedFileReader::new(File::open(path).unwrap()).unwrap();
     let last = reader.get_row_iter(None).unwrap().last().unwrap().unwrap().to_string();
     assert!(last.contains("REPEATED_KEY: true"), "{last}");
+}
+
+const DSD: &str = r#"<m:Structure xmlns:m="http://www.sdmx.org/resources/sdmxml/schemas/v3_0/message"><m:Header/><m:Structures>
+<s:DataStructures><s:DataStructure id="B" agencyID="A" version="1.2"><s:DataStructureComponents>
+<s:DimensionList><s:Dimension id="SEX"/><s:Dimension id="REF_AREA"/><s:TimeDimension/></s:DimensionList>
+<s:AttributeList><s:Attribute id="OBS_STATUS"/></s:AttributeList>
+<s:MeasureList><s:Measure id="BIRTHS"/><s:Measure id="DEATHS"/></s:MeasureList></s:DataStructureComponents></s:DataStructure></s:DataStructures>
+</m:Structures></m:Structure>"#;
+
+/// The table was checked by its structure, so it is read by it: semicolons, decimal commas and all.
+#[test]
+fn a_plain_table_with_a_structure_is_read_as_it_was_published() {
+    let scene = Scene::new();
+    let dsd =
+        DSD.replace("<s:Measure id=\"BIRTHS\"/><s:Measure id=\"DEATHS\"/>", "<s:Measure id=\"OBS_VALUE\"/>");
+    let text = "REF_AREA;SEX;TIME_PERIOD;OBS_VALUE;OBS_STATUS\nFJ;F;2018;1,5;A\nFJ;F;2019;2,5;A\n";
+    let json: serde_json::Value = serde_json::from_str(&scene.text_with(text, Format::Json, &dsd)).unwrap();
+    assert_eq!((json[0]["OBS_VALUE"].as_f64(), json[1]["TIME_PERIOD"].as_str()), (Some(1.5), Some("2019")));
+    // In the order of the key, and named as the structure is.
+    assert_eq!(
+        scene.text_with(text, Format::SdmxCsv, &dsd),
+        "STRUCTURE,STRUCTURE_ID,ACTION,SEX,REF_AREA,TIME_PERIOD,OBS_VALUE,OBS_STATUS\n\
+         datastructure,A:B(1.2),I,F,FJ,2018,1.5,A\ndatastructure,A:B(1.2),I,F,FJ,2019,2.5,A\n"
+    );
+    let from = scene.write("a.csv", "REF_AREA,TIME_PERIOD,OBS_VALUE\nFJ,2018,1\n");
+    let refused = scene.convert(&from, Format::SdmxCsv).unwrap_err();
+    assert!(refused.to_string().contains("--format csv"), "{refused}");
+    let ragged = scene.write("a.csv", "geo,year\nFJ,2018\nFJ,2018,1\n");
+    let refused = scene.convert(&ragged, Format::Csv).unwrap_err();
+    assert!(refused.to_string().contains("csv.columns in row 3: 3 cells, the header has 2"), "{refused}");
+}
+
+#[test]
+fn a_message_that_names_no_structure_is_no_sdmx_csv_without_one() {
+    let scene = Scene::new();
+    let message = |links: &str| {
+        format!(
+            r#"{{"data":{{"structures":[{{{links}"dimensions":{{"observation":[{{"id":"TIME_PERIOD","keyPosition":2,"values":["2001"]}},{{"id":"REF_AREA","keyPosition":1,"values":["FJ"]}},{{"id":"SEX","keyPosition":0,"values":["F"]}}]}}}}],
+            "dataSets":[{{"action":"Append","observations":{{"0:0:0":[1]}}}}]}}}}"#
+        )
+    };
+    let file = scene.write("a.json", &message(""));
+    let refused = scene.convert(&file, Format::SdmxCsv).unwrap_err();
+    assert!(refused.to_string().contains("--structure"), "{refused}");
+    assert_eq!(scene.text(&file, Format::Csv), "SEX,REF_AREA,TIME_PERIOD,OBS_VALUE\nF,FJ,2001,1\n");
+    let link = r#""links":[{"rel":"datastructure","urn":"urn:sdmx:org.sdmx.infomodel.datastructure.DataStructure=A:B(1.2.3)"}],"#;
+    let named = scene.text(&scene.write("a.json", &message(link)), Format::SdmxCsv);
+    assert!(named.ends_with("\ndatastructure,A:B(1.2.3),A,F,FJ,2001,1\n"), "{named}");
+}
+
+#[test]
+fn every_measure_is_a_column_of_its_own() {
+    let scene = Scene::new();
+    let text = "STRUCTURE,STRUCTURE_ID,ACTION,REF_AREA,SEX,TIME_PERIOD,BIRTHS,DEATHS,OBS_STATSU\n\
+        datastructure,A:B(1.2),I,FJ,F,2018,5,7.5,A\n";
+    let json = scene.text_with(text, Format::Json, DSD);
+    let row = &serde_json::from_str::<serde_json::Value>(&json).unwrap()[0];
+    assert_eq!((&row["BIRTHS"], &row["DEATHS"], &row["OBS_STATSU"]), (&5.into(), &7.5.into(), &"A".into()));
+    assert!(row.get("OBS_VALUE").is_none(), "{json}");
+}
+
+const SEVERAL: &str = "STRUCTURE[|],STRUCTURE_ID,ACTION,D,OBS_VALUE,SOURCE[]\n\
+    dataflow,A:B(1.0),M,x,1,CENSUS|SURVEY;2\ndataflow,A:B(1.0),M,y,2,CENSUS\n";
+
+#[test]
+fn several_values_of_a_component_are_several_in_every_form() {
+    let scene = Scene::new();
+    let file = scene.write("a.csv", SEVERAL);
+    assert!(scene.text(&file, Format::Csv).contains("x,1,CENSUS; SURVEY;2\n"));
+    let json: serde_json::Value = serde_json::from_str(&scene.text(&file, Format::Json)).unwrap();
+    assert_eq!(json[0]["SOURCE"], serde_json::json!(["CENSUS", "SURVEY;2"]));
+    assert_eq!(json[1]["SOURCE"], "CENSUS");
+    let sdmx = scene.text(&file, Format::SdmxCsv);
+    assert_eq!(
+        sdmx,
+        "STRUCTURE[;],STRUCTURE_ID,ACTION,D,OBS_VALUE,SOURCE[]\n\
+         dataflow,A:B(1.0),M,x,1,\"CENSUS;\"\"SURVEY;2\"\"\"\ndataflow,A:B(1.0),M,y,2,CENSUS\n"
+    );
+    let again = scene.write("b.csv", &sdmx);
+    assert_eq!(scene.text(&again, Format::SdmxCsv), sdmx);
+    let (path, _) = scene.convert(&file, Format::Parquet).unwrap();
+    let reader = SerializedFileReader::new(File::open(path).unwrap()).unwrap();
+    let first = reader.get_row_iter(None).unwrap().next().unwrap().unwrap().to_string();
+    assert!(first.contains("SOURCE: \"CENSUS; SURVEY;2\""), "{first}");
+}
+
+#[test]
+fn names_of_columns_are_unique_and_empty_ones_of_the_structure_are_left_out() {
+    let scene = Scene::new();
+    let text = "DATAFLOW,D,OBS_VALUE,REPEATED_KEY\nA:B(1.0),x,,y\nA:B(1.0),x,,y\n";
+    let csv = scene.text(&scene.write("a.csv", text), Format::Csv);
+    assert!(csv.starts_with("STRUCTURE,STRUCTURE_ID,D,OBS_VALUE,REPEATED_KEY,REPEATED_KEY_2\n"), "{csv}");
+    let (path, _) = scene.convert(&scene.write("a.csv", text), Format::Parquet).unwrap();
+    let reader = SerializedFileReader::new(File::open(path).unwrap()).unwrap();
+    let schema = reader.metadata().file_metadata().schema_descr();
+    assert_eq!(schema.column(3).physical_type(), ::parquet::basic::Type::DOUBLE, "a measure, all missing");
+    let unnamed = scene.text(&scene.write("a.csv", "D,TIME_PERIOD,OBS_VALUE\nx,2001,1\n"), Format::Csv);
+    assert_eq!(unnamed, "D,TIME_PERIOD,OBS_VALUE\nx,2001,1\n");
+}
+
+/// Texts of 30 KB and thousands of columns: what is held at once is bounded by its bytes.
+#[test]
+fn a_parquet_file_of_wide_or_long_rows_has_several_row_groups() {
+    let scene = Scene::new();
+    let text = |n: u32| {
+        (0..20)
+            .map(|m| blake3::hash(&[n.to_be_bytes(), (m as u32).to_be_bytes()].concat()).to_hex().to_string())
+            .collect::<String>()
+    };
+    let long: String = (0..2000).map(|n| format!("{n},{}\n", text(n))).collect();
+    let file = scene.write("a.csv", &format!("a,b\n{long}"));
+    let (path, rows) = scene.convert(&file, Format::Parquet).unwrap();
+    let reader = SerializedFileReader::new(File::open(path).unwrap()).unwrap();
+    assert_eq!(rows, 2000);
+    assert!(reader.metadata().num_row_groups() > 1, "{}", reader.metadata().num_row_groups());
 }

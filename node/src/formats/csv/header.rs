@@ -28,6 +28,8 @@ pub struct Column {
     pub id: String,
     /// `NAME[]`: several values in a cell.
     pub is_many: bool,
+    /// `ID: Name` or `ID:Name`: its cells may be so too.
+    pub has_label: bool,
 }
 
 #[derive(Debug)]
@@ -35,8 +37,6 @@ pub struct Header {
     pub style: Style,
     pub columns: Vec<Column>,
     pub action: Option<usize>,
-    /// Cells may be `ID: Name` or `ID:Name`.
-    pub has_labels: bool,
     /// Between several values in a cell.
     pub sub: Option<char>,
     /// Where columns are cut by `;` numbers are written as `12,4`.
@@ -82,10 +82,6 @@ impl Header {
             style,
             columns: Vec::new(),
             action: None,
-            // In a table for people other columns may have colons.
-            has_labels: cells
-                .iter()
-                .any(|c| c.contains(':') && (style != Style::Plain || is_code_name(id(c)))),
             sub,
             has_decimal_comma: delimiter == b';',
             doubts: Vec::new(),
@@ -130,7 +126,7 @@ impl Header {
                     }
                     // Beside its codes a warehouse puts their labels, under names for people.
                     if self.style != Style::Plain || is_code_name(&id) {
-                        self.columns.push(Column { at, id, is_many });
+                        self.columns.push(Column { at, id, is_many, has_label: cell.contains(':') });
                     }
                 }
             }
@@ -150,7 +146,7 @@ impl Header {
 
     fn check_names(&mut self) {
         let mut seen = HashSet::new();
-        for Column { at, id, is_many } in &self.columns {
+        for Column { at, id, is_many, .. } in &self.columns {
             let (shown, n) = (cell::shown(id.as_bytes()), at + 1);
             if id.trim().is_empty() {
                 self.doubts.push(Fault::error("csv.header", format!("column {n} has no name")));

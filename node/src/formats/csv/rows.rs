@@ -23,9 +23,47 @@ pub fn id(cell: &str) -> &str {
     cell.split_once(": ").map_or(cell, |(id, _)| id)
 }
 
-/// The same of a code, which has no colon itself: `ID:Name` is cut too.
-fn code(cell: &str) -> &str {
-    cell.split_once(':').map_or(cell, |(code, _)| code)
+/// Which texts of a column are `CODE: Label`. To cut a text that is none would lose its rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Labels {
+    None,
+    /// Codes have no colon themselves: `CODE:Label` is cut too.
+    Code,
+    Coded,
+    /// Nobody says whether it is coded: what a text such as `Source: Fiji` begins with is not taken for a code.
+    Presumed,
+}
+
+impl Labels {
+    fn cut(self, cell: &str) -> &str {
+        let is_code = |id: &str| match self {
+            Self::None => false,
+            Self::Code | Self::Coded => !id.is_empty() && id.chars().all(is_of_id),
+            Self::Presumed => !id.is_empty() && id.chars().all(|c| is_of_id(c) && !c.is_ascii_lowercase()),
+        };
+        let between = if self == Self::Code { ":" } else { ": " };
+        cell.split_once(between).filter(|(id, _)| is_code(id)).map_or(cell, |(id, _)| id)
+    }
+}
+
+/// Several values of one cell. One that holds the separator stands in quotes, in which a quote is doubled.
+fn split(cell: &str, sub: char) -> impl Iterator<Item = Cow<'_, str>> {
+    let mut rest = Some(cell);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let mut in_quotes = false;
+        let end = text.char_indices().find(|(_, c)| {
+            in_quotes ^= *c == '"' && text.starts_with('"');
+            *c == sub && !in_quotes
+        });
+        let (value, after) = match end {
+            Some((at, _)) => (text.get(..at)?, text.get(at + sub.len_utf8()..)),
+            None => (text, None),
+        };
+        rest = after;
+        let quoted = value.strip_prefix('"').and_then(|v| v.strip_suffix('"'));
+        Some(quoted.map_or(value.into(), |inner| inner.replace("\"\"", "\"").into()))
+    })
 }
 
 pub struct Rows<'r, 'a> {
@@ -34,6 +72,8 @@ pub struct Rows<'r, 'a> {
     dsd: Option<&'a Dsd>,
     /// One for each of the header's columns, as the structure in hand sees them; `None`: not a component.
     roles: Vec<Option<Role>>,
+    /// Of each, which texts carry a label.
+    labels: Vec<Labels>,
     primary_measure: String,
     /// The key is presumed, and has the period: it alone says whether the row observes.
     has_presumed_time: bool,
@@ -42,6 +82,8 @@ pub struct Rows<'r, 'a> {
     rows: u64,
     key: Pairs,
     attributes: Pairs,
+    /// Beside the primary one.
+    measures: Pairs,
 }
 
 impl<'r, 'a> Rows<'r, 'a> {
@@ -51,12 +93,14 @@ impl<'r, 'a> Rows<'r, 'a> {
             reading,
             dsd: None,
             roles: Vec::new(),
+            labels: Vec::new(),
             primary_measure: OBS_VALUE.to_owned(),
             has_presumed_time: false,
             last_structure: None,
             rows: 0,
             key: Pairs::default(),
             attributes: Pairs::default(),
+            measures: Pairs::default(),
         }
     }
 
@@ -75,17 +119,14 @@ impl<'r, 'a> Rows<'r, 'a> {
         let Some(action) = self.action(line, cells) else { return Ok(()) };
         self.key.clear();
         self.attributes.clear();
-        let (mut value, mut has_whole_key) = (None, true);
-        for (column, role) in self.header.columns.iter().zip(&self.roles) {
+        self.measures.clear();
+        let (mut value, mut has_whole_key, mut has_gap) = (None, true, false);
+        for ((column, role), labels) in self.header.columns.iter().zip(&self.roles).zip(&self.labels) {
             let written = cells.get(column.at).unwrap_or_default();
-            let text = match role {
-                _ if !self.header.has_labels || column.is_many => written,
-                Some(Role::Dimension) if column.id != TIME_PERIOD => code(written),
-                _ => id(written),
-            };
+            let text = labels.cut(written);
             let pushed = match role {
                 Some(Role::Dimension) if text == SWITCHED_OFF => {
-                    has_whole_key = false;
+                    (has_whole_key, has_gap) = (false, true);
                     Ok(())
                 }
                 // Without a definition a dimension may be taken for an attribute; only dimensions are off.
@@ -96,6 +137,7 @@ impl<'r, 'a> Rows<'r, 'a> {
                     Ok(())
                 }
                 Some(Role::Dimension) if text.is_empty() => {
+                    has_gap = true;
                     has_whole_key &= self.has_presumed_time && column.id != TIME_PERIOD;
                     Ok(())
                 }
@@ -104,16 +146,23 @@ impl<'r, 'a> Rows<'r, 'a> {
                     value = Some(self.header.decimal(text)).filter(|v| !v.is_empty());
                     Ok(())
                 }
-                Some(Role::Measure) => Ok(()),
+                Some(Role::Measure) if text.is_empty() => Ok(()),
+                Some(Role::Measure) => self.measures.push(&column.id, &self.header.decimal(text)),
                 Some(Role::Attribute) if written.is_empty() => Ok(()),
-                Some(Role::Attribute) => self.attributes.push(&column.id, text),
+                Some(Role::Attribute) => match self.header.sub.filter(|_| column.is_many) {
+                    None => self.attributes.push(&column.id, text),
+                    Some(sub) => split(text, sub).try_for_each(|v| self.attributes.push(&column.id, &v)),
+                },
                 None => Ok(()),
             };
             pushed.map_err(|fault| Stop::from(fault).at(line))?;
         }
+        if has_gap && value.is_some() && self.dsd.is_none() && action != Action::Delete {
+            self.tell_missing(line);
+        }
         // Since 2.0 a row may give attributes to a part of the key: nothing was observed there.
         let may_be_partial = self.header.style == Style::V2 && action != Action::Delete;
-        if value.is_none() && !has_whole_key && may_be_partial {
+        if value.is_none() && self.measures.is_empty() && !has_whole_key && may_be_partial {
             return Ok(());
         }
         self.reading.sink.observation(&Observation {
@@ -122,9 +171,21 @@ impl<'r, 'a> Rows<'r, 'a> {
             key: &self.key,
             time: self.key.get(TIME_PERIOD),
             value: value.as_deref(),
+            measures: &self.measures,
             attributes: &self.attributes,
         });
         Ok(())
+    }
+
+    /// A value without a place. Where several structures share the columns, the others' are empty: a doubt.
+    fn tell_missing(&mut self, line: u64) {
+        let missing =
+            self.header.columns.iter().zip(&self.roles).filter(|(column, role)| {
+                **role == Some(Role::Dimension) && self.key.get(&column.id).is_none()
+            });
+        let names: Vec<&str> = missing.map(|(column, _)| column.id.as_str()).collect();
+        let message = format!("a value without {}", names.join(", "));
+        self.reading.sink.fault(Fault::warning("dimension.missing", message).at(line));
     }
 
     /// `None`: nobody can say what the row wants, so it is not taken for data.
@@ -172,13 +233,26 @@ impl<'r, 'a> Rows<'r, 'a> {
         }
     }
 
+    fn labels(&self, (column, role): (&Column, &Option<Role>)) -> Labels {
+        let component = self.dsd.and_then(|dsd| dsd.component(&column.id));
+        let is_coded = |c| self.reading.definitions.is_some_and(|d| d.is_coded(c));
+        match (role, component) {
+            _ if column.is_many || !column.has_label => Labels::None,
+            (Some(Role::Attribute), Some(component)) if !is_coded(component) => Labels::None,
+            (Some(Role::Attribute), None) => Labels::Presumed,
+            (Some(Role::Dimension), _) if column.id != TIME_PERIOD => Labels::Code,
+            _ => Labels::Coded,
+        }
+    }
+
     fn begin_data_set(&mut self, kind: &str, structure: &str) {
         self.dsd = self.reading.dsd_of(structure);
         let mut dimensions = Vec::new();
         if let Some(dsd) = self.dsd {
             self.primary_measure = dsd.primary_measure().to_owned();
-            // What the definition does not know is a column that somebody added.
-            self.roles = self.header.columns.iter().map(|c| dsd.role(&c.id)).collect();
+            // What the definition does not know somebody added: it is kept, and doubted.
+            let role = |c: &Column| dsd.role(&c.id).unwrap_or(Role::Attribute);
+            self.roles = self.header.columns.iter().map(|c| Some(role(c))).collect();
         } else {
             OBS_VALUE.clone_into(&mut self.primary_measure);
             let key = PresumedKey::of(self.header.columns.iter().map(|c| c.id.as_str()));
@@ -195,6 +269,7 @@ impl<'r, 'a> Rows<'r, 'a> {
             dimensions.sort_by_key(|id| id == TIME_PERIOD);
         }
         self.has_presumed_time = dimensions.last().is_some_and(|id| id == TIME_PERIOD);
+        self.labels = self.header.columns.iter().zip(&self.roles).map(|c| self.labels(c)).collect();
         self.reading.sink.data_set(&DataSet {
             kind,
             structure,
@@ -205,6 +280,10 @@ impl<'r, 'a> Rows<'r, 'a> {
             action: Action::Information,
         });
     }
+}
+
+fn is_of_id(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "_@$-.".contains(c)
 }
 
 impl Header {

@@ -1,12 +1,15 @@
 //! The second pass: observations, each as its indexes say.
 
-use std::io::{Read, Seek};
+use std::{
+    io::{Read, Seek},
+    mem::take,
+};
 
 use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 
 use super::{
     super::{
-        groups::Groups,
+        levels::Levels,
         model::{Action, DataSet, Message, Observation, Pairs, Sink, TIME_PERIOD},
         reading::Reading,
         stop::Stop,
@@ -26,8 +29,14 @@ pub fn read(
     outline: &Outline,
     reading: &mut Reading<'_>,
 ) -> Result<(), Stop> {
+    // Whatever stands behind what it is of is read before it.
+    let mut gathered = Vec::new();
+    if outline.has_late_attributes {
+        gathered = run(input, &Shared::default(), outline, reading, Work::Gather)?;
+    }
     let shared = Shared::default();
-    run(input, &shared, outline, reading)?;
+    let work = if outline.has_late_attributes { Work::Rest } else { Work::All };
+    run_with(input, &shared, outline, reading, work, gathered)?;
     // More keys than can be remembered: equal ones are looked for in shares, one share a pass.
     let all = shared.unremembered() + KEYS_MAX as u64;
     let shares = if shared.unremembered() > 0 { 1 + all / (KEYS_MAX as u64 / 10 * 8) } else { 0 };
@@ -35,7 +44,7 @@ pub fn read(
         let shared = shared.of_share(shares, share);
         let mut found = Default::default();
         let mut deaf = Reading { definitions: None, found: &mut found, sink: &mut Deaf };
-        run(input, &shared, outline, &mut deaf)?;
+        run(input, &shared, outline, &mut deaf, Work::All)?;
         if shared.unremembered() > 0 {
             return Err(Fault::error("json.keys", "too many keys to tell whether they differ").into());
         }
@@ -48,17 +57,45 @@ fn run(
     shared: &Shared,
     outline: &Outline,
     reading: &mut Reading<'_>,
-) -> Result<(), Stop> {
+    work: Work,
+) -> Result<Vec<Levels>, Stop> {
+    run_with(input, shared, outline, reading, work, Vec::new())
+}
+
+fn run_with(
+    input: &mut (impl Read + Seek),
+    shared: &Shared,
+    outline: &Outline,
+    reading: &mut Reading<'_>,
+    work: Work,
+    gathered: Vec<Levels>,
+) -> Result<Vec<Levels>, Stop> {
     let mut top = Top {
         shared,
         outline,
         reading,
+        work,
+        gathered,
         next: 0,
         key: Pairs::default(),
-        attributes: Pairs::default(),
-        groups: Groups::default(),
+        levels: Levels::default(),
+        measures: Pairs::default(),
     };
-    pass(input, shared, Object(shared, &mut top))
+    pass(input, shared, Object(shared, &mut top))?;
+    if work == Work::Gather {
+        top.keep_gathered();
+    }
+    Ok(top.gathered)
+}
+
+/// JSON has no order: attributes may stand behind the observations that they are of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    All,
+    /// Attributes of data sets, groups and series alone, and nothing is told.
+    Gather,
+    /// All but these, which were gathered.
+    Rest,
 }
 
 /// Hears nothing: the observations were told before.
@@ -76,12 +113,16 @@ pub struct Top<'p, 'r> {
     pub shared: &'p Shared,
     outline: &'p Outline,
     pub reading: &'p mut Reading<'r>,
+    pub work: Work,
+    /// Of each data set, what was gathered.
+    gathered: Vec<Levels>,
     /// The next data set's place.
     next: usize,
     pub key: Pairs,
-    pub attributes: Pairs,
-    /// Of the data set in hand.
-    pub groups: Groups,
+    /// Attributes of the data set in hand.
+    pub levels: Levels,
+    /// Beside the primary one.
+    pub measures: Pairs,
 }
 
 impl<'de> Fields<'de> for Top<'_, '_> {
@@ -101,11 +142,15 @@ impl<'de> Items<'de> for Top<'_, '_> {
         let nothing = Layout::default();
         let layout = layouts.get(place).unwrap_or(&nothing);
         let is_told = self.next < self.outline.data_sets.len();
+        match self.work {
+            Work::All => self.levels = Levels::default(),
+            Work::Gather if self.next > 0 => self.keep_gathered(),
+            Work::Gather => {}
+            Work::Rest => self.levels = self.gathered.get_mut(self.next).map(take).unwrap_or_default(),
+        }
         self.next += 1;
-        self.attributes.clear();
-        self.groups = Groups::default();
         let is_lost = is_told && place >= layouts.len();
-        if is_told {
+        if is_told && self.work != Work::Gather {
             self.begin(action, layout);
         }
         let shared = self.shared;
@@ -115,11 +160,17 @@ impl<'de> Items<'de> for Top<'_, '_> {
 }
 
 impl Top<'_, '_> {
+    /// The next data set has the room that is left.
+    fn keep_gathered(&mut self) {
+        let next = self.levels.within_the_same();
+        self.gathered.push(std::mem::replace(&mut self.levels, next));
+    }
+
     fn begin(&mut self, action: Action, layout: &Layout) {
         let dimensions: Vec<String> = layout.dimensions().into_iter().map(|c| c.id.clone()).collect();
         let dsd = self.reading.dsd_of(&layout.structure);
         let data_set = DataSet {
-            kind: "",
+            kind: layout.kind,
             has_measure: layout.measure_count() > 0,
             structure: &layout.structure,
             dsd,
@@ -142,10 +193,15 @@ pub struct Set<'t, 'p, 'r> {
 impl<'de> Fields<'de> for Set<'_, '_, '_> {
     fn field<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         let shared = self.top.shared;
+        let are_gathered = self.top.work == Work::Rest;
+        if are_gathered && matches!(key, "attributes" | "dimensionGroupAttributes") {
+            return map.next_value_seed(Skip(shared));
+        }
         if key == "attributes" {
-            // As the standard writes them: before what they are of.
-            self.top.attributes.clear();
-            return attributes(self.top, &self.layout.data_set_attributes, map);
+            self.top.levels.begin_data_set();
+            attributes(shared, &self.layout.data_set_attributes, map, &mut self.top.levels)?;
+            self.top.levels.end_data_set();
+            return Ok(());
         }
         if key == "dimensionGroupAttributes" {
             let dimensions = self.layout.dimensions();
@@ -164,11 +220,13 @@ impl<'de> Fields<'de> for Set<'_, '_, '_> {
             let value = component.values.get(0).unwrap_or_default();
             self.push(component, value)?;
         }
-        let (len, attributes) = (self.top.key.len(), self.top.attributes.len());
+        let len = self.top.key.len();
         match key {
-            "series" => map.next_value_seed(Object(shared, &mut AllSeries { set: self, len, attributes })),
+            "observations" if self.top.work == Work::Gather => map.next_value::<IgnoredAny>().map(|_| ()),
+            "series" => map.next_value_seed(Object(shared, &mut AllSeries { set: self, len })),
             _ => {
-                let mut flat = Observations { set: self, len, attributes, is_flat: true };
+                self.top.levels.begin_series();
+                let mut flat = Observations { set: self, len, is_flat: true };
                 map.next_value_seed(Object(shared, &mut flat))
             }
         }
@@ -205,11 +263,22 @@ impl Set<'_, '_, '_> {
         }
     }
 
+    fn gather_of_series<'de, A: MapAccess<'de>>(&mut self, map: &mut A) -> Result<(), A::Error> {
+        let Top { shared, key, levels, reading, .. } = &mut *self.top;
+        let mut given = Pairs::default();
+        attributes(shared, &self.layout.series_attributes, map, &mut given)?;
+        let told = levels.late_series.add(key, given);
+        told.into_iter().for_each(|fault| reading.sink.fault(fault.at(shared.line())));
+        Ok(())
+    }
+
     fn lose(&mut self, key: &str) -> bool {
         let shown = cell::shown(key.as_bytes());
         let message = format!("the key {shown} has an index that means nothing in the structure");
         let fault = Fault::error("json.index", message).at(self.top.shared.line());
-        self.top.reading.sink.fault(fault);
+        if self.top.work != Work::Gather {
+            self.top.reading.sink.fault(fault);
+        }
         false
     }
 }
@@ -231,10 +300,9 @@ impl<'de> Fields<'de> for AllGroups<'_, '_, '_, '_, '_> {
                 of_key.push(id, value).map_err(|fault| shared.stop(fault))?;
             }
         }
-        let of_data_set = std::mem::take(&mut top.attributes);
-        attributes(top, &self.set.layout.group_attributes, map)?;
-        let of_group = std::mem::replace(&mut top.attributes, of_data_set);
-        let told = top.groups.add(&of_key, of_group);
+        let mut of_group = Pairs::default();
+        attributes(shared, &self.set.layout.group_attributes, map, &mut of_group)?;
+        let told = top.levels.groups.add(&of_key, of_group);
         told.into_iter().for_each(|fault| top.reading.sink.fault(fault.at(row)));
         Ok(())
     }
@@ -242,9 +310,8 @@ impl<'de> Fields<'de> for AllGroups<'_, '_, '_, '_, '_> {
 
 struct AllSeries<'x, 't, 'p, 'r> {
     set: &'x mut Set<'t, 'p, 'r>,
-    /// What the data set gives of the key, and of the attributes.
+    /// What the data set gives of the key.
     len: usize,
-    attributes: usize,
 }
 
 impl<'de> Fields<'de> for AllSeries<'_, '_, '_, '_> {
@@ -252,16 +319,15 @@ impl<'de> Fields<'de> for AllSeries<'_, '_, '_, '_> {
         let (shared, layout) = (self.set.top.shared, self.set.layout);
         let set = &mut *self.set;
         set.top.key.truncate(self.len);
-        set.top.attributes.truncate(self.attributes);
+        set.top.levels.begin_series();
         if !set.push_key(layout.series.iter(), key)? {
             return map.next_value_seed(Skip(shared));
         }
-        set.top.reading.sink.series(&set.top.key, set.action);
+        if set.top.work != Work::Gather {
+            set.top.reading.sink.series(&set.top.key, set.action);
+        }
         let len = set.top.key.len();
-        map.next_value_seed(Object(
-            shared,
-            &mut OneSeries(Observations { set, len, attributes: self.attributes, is_flat: false }),
-        ))
+        map.next_value_seed(Object(shared, &mut OneSeries(Observations { set, len, is_flat: false })))
     }
 }
 
@@ -269,15 +335,18 @@ struct OneSeries<'x, 't, 'p, 'r>(Observations<'x, 't, 'p, 'r>);
 
 impl<'de> Fields<'de> for OneSeries<'_, '_, '_, '_> {
     fn field<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
-        let shared = self.0.set.top.shared;
-        match key {
-            "attributes" => {
-                let layout = self.0.set.layout;
-                attributes(self.0.set.top, &layout.series_attributes, map)?;
-                self.0.attributes = self.0.set.top.attributes.len();
+        let set = &mut *self.0.set;
+        let (shared, work) = (set.top.shared, set.top.work);
+        match (key, work) {
+            ("attributes", Work::Gather) => set.gather_of_series(map),
+            ("attributes", Work::All) => {
+                set.top.levels.begin_series();
+                attributes(shared, &set.layout.series_attributes, map, &mut set.top.levels)?;
+                set.top.levels.end_series();
                 Ok(())
             }
-            "observations" => map.next_value_seed(Object(shared, &mut self.0)),
+            ("observations", Work::Gather) => map.next_value::<IgnoredAny>().map(|_| ()),
+            ("observations", _) => map.next_value_seed(Object(shared, &mut self.0)),
             _ => map.next_value_seed(Skip(shared)),
         }
     }

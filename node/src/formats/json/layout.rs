@@ -11,8 +11,9 @@ use super::{
 
 #[derive(Debug, Default)]
 pub struct Layout {
-    /// `AGENCY:ID`, where a link names it.
+    /// `AGENCY:ID(VERSION)`, where a link names it, and what kind of structure it is.
     pub structure: String,
+    pub kind: &'static str,
     pub data_set: Vec<Component>,
     pub series: Vec<Component>,
     pub observation: Vec<Component>,
@@ -77,7 +78,7 @@ impl<'de> Fields<'de> for LayoutReader<'_> {
                 self.layout.attributes = levels.observation;
                 self.layout.group_attributes = levels.groups;
             }
-            "links" => map.next_value_seed(Array(&mut Links(shared, &mut self.layout.structure)))?,
+            "links" => map.next_value_seed(Array(&mut Links(shared, &mut self.layout)))?,
             _ => map.next_value_seed(Skip(shared))?,
         }
         Ok(())
@@ -121,7 +122,7 @@ impl<'de> Fields<'de> for Levels<'_> {
 }
 
 /// A link to the dataflow or the definition names the structure.
-struct Links<'s, 'n>(&'s Shared, &'n mut String);
+struct Links<'s, 'l>(&'s Shared, &'l mut Layout);
 
 impl<'de> Items<'de> for Links<'_, '_> {
     fn item<A: SeqAccess<'de>>(&mut self, items: &mut A) -> Result<bool, A::Error> {
@@ -129,9 +130,18 @@ impl<'de> Items<'de> for Links<'_, '_> {
         if items.next_element_seed(Object(self.0, &mut link))?.is_none() {
             return Ok(false);
         }
-        if self.1.is_empty() && matches!(link.rel.as_str(), "dataflow" | "datastructure") {
-            *self.1 = structure::of_urn(&link.urn);
-            spend(self.0, self.1.len())?;
+        let kind = match link.rel.as_str() {
+            "dataflow" => "dataflow",
+            "datastructure" => "datastructure",
+            "provisionagreement" => "dataprovision",
+            _ => return Ok(true),
+        };
+        if self.1.structure.is_empty() {
+            self.1.structure = structure::of_urn(&link.urn);
+            // The URN knows it better than the word beside it.
+            let of_urn = structure::kind_of_urn(&link.urn);
+            self.1.kind = if of_urn.is_empty() { kind } else { of_urn };
+            spend(self.0, self.1.structure.len())?;
         }
         Ok(true)
     }

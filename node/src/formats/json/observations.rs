@@ -6,9 +6,12 @@ use serde::de::{DeserializeSeed, MapAccess};
 use serde_json::value::RawValue;
 
 use super::{
-    super::model::{OBS_VALUE, Observation, TIME_PERIOD},
+    super::{
+        levels::Levels,
+        model::{OBS_VALUE, Observation, Pairs, TIME_PERIOD},
+    },
     component::Component,
-    data::{Set, Top},
+    data::Set,
     guard::Shared,
     walk::{Fields, Skip},
 };
@@ -16,9 +19,8 @@ use crate::intake::{Fault, cell};
 
 pub struct Observations<'x, 't, 'p, 'r> {
     pub set: &'x mut Set<'t, 'p, 'r>,
-    /// What the data set and the series give of the key, and of the attributes.
+    /// What the data set and the series give of the key.
     pub len: usize,
-    pub attributes: usize,
     /// Beside series, not in one: the keys are of both levels.
     pub is_flat: bool,
 }
@@ -56,60 +58,109 @@ impl Observations<'_, '_, '_, '_> {
             _ => layout.measures.iter().position(|m| m.id == OBS_VALUE),
         };
         let top = &mut *self.set.top;
+        let sink = &mut *top.reading.sink;
         let mut lost = |id: &str, raw: &str, make: fn(&'static str, String) -> Fault| {
             let message =
                 format!("the value {} of {id} is no place among its values", cell::shown(raw.as_bytes()));
-            top.reading.sink.fault(make("json.index", message).at(row));
+            sink.fault(make("json.index", message).at(row));
         };
-        let mut value = None;
-        if let Some((n, part)) = primary.and_then(|n| parts.get(n).map(|part| (n, part))) {
-            match text(part, layout.measures.get(n), shared)? {
-                Text::Lost => lost(OBS_VALUE, part.get(), Fault::error),
-                Text::Written(text) => value = Some(text),
-                Text::Nothing => {}
-            }
-        }
-        top.attributes.truncate(self.attributes);
-        for (attribute, part) in layout.attributes.iter().zip(parts.iter().skip(measures)) {
-            match text(part, Some(attribute), shared)? {
-                // The number stays what it is, without a remark that nobody can look up.
-                Text::Lost => lost(&cell::shown(attribute.id.as_bytes()), part.get(), Fault::warning),
-                Text::Written(text) => {
-                    top.attributes.push(&attribute.id, &text).map_err(|fault| shared.stop(fault))?;
+        let mut value: Option<String> = None;
+        top.measures.clear();
+        for (n, part) in parts.iter().take(measures).enumerate() {
+            let measure = layout.measures.get(n);
+            let id = measure.map_or(OBS_VALUE, |m| &m.id);
+            each(part, measure, shared, &mut |text| match text {
+                Text::Lost => {
+                    lost(id, part.get(), Fault::error);
+                    Ok(())
                 }
-                Text::Nothing => {}
-            }
+                Text::Nothing => Ok(()),
+                Text::Written(text) if primary == Some(n) => {
+                    // Of several values none is the number.
+                    value = Some(value.take().map_or_else(|| text.to_string(), |v| format!("{v};{text}")));
+                    Ok(())
+                }
+                Text::Written(text) => top.measures.push(id, &text).map_err(|fault| shared.stop(fault)),
+            })?;
         }
-        top.groups.attach(&top.key, &mut top.attributes).map_err(|fault| shared.stop(fault))?;
+        top.levels.begin_observation();
+        for (attribute, part) in layout.attributes.iter().zip(parts.iter().skip(measures)) {
+            each(part, Some(attribute), shared, &mut |text| match text {
+                // The number stays what it is, without a remark that nobody can look up.
+                Text::Lost => {
+                    lost(&cell::shown(attribute.id.as_bytes()), part.get(), Fault::warning);
+                    Ok(())
+                }
+                Text::Written(text) => {
+                    top.levels.push(&attribute.id, &text).map_err(|fault| shared.stop(fault))
+                }
+                Text::Nothing => Ok(()),
+            })?;
+        }
+        let attributes = top.levels.nearest(&top.key).map_err(|fault| shared.stop(fault))?;
         top.reading.sink.observation(&Observation {
             row,
             action,
             key: &top.key,
             time: top.key.get(TIME_PERIOD),
             value: value.as_deref(),
-            attributes: &top.attributes,
+            measures: &top.measures,
+            attributes,
         });
         Ok(())
     }
 }
 
-/// `[0, null, "x"]`: attributes of a data set or a series, in the order of their components.
+/// Where attributes are put.
+pub trait Attributes {
+    fn take(&mut self, id: &str, value: &str) -> Result<(), Fault>;
+}
+
+impl Attributes for Pairs {
+    fn take(&mut self, id: &str, value: &str) -> Result<(), Fault> {
+        self.push(id, value)
+    }
+}
+
+impl Attributes for Levels {
+    fn take(&mut self, id: &str, value: &str) -> Result<(), Fault> {
+        self.push(id, value)
+    }
+}
+
+/// `[0, null, "x", [0, 1]]`: attributes of a data set or a series, in the order of their components.
 pub fn attributes<'de, A: MapAccess<'de>>(
-    top: &mut Top<'_, '_>,
+    shared: &Shared,
     components: &[Component],
     map: &mut A,
+    to: &mut impl Attributes,
 ) -> Result<(), A::Error> {
-    let shared = top.shared;
     shared.hold();
     let raw = map.next_value::<Box<RawValue>>()?;
     shared.release();
     let parts: Option<Vec<&RawValue>> = serde_json::from_str(raw.get()).unwrap_or_default();
     for (component, part) in components.iter().zip(parts.unwrap_or_default()) {
-        if let Text::Written(text) = text(part, Some(component), shared)? {
-            top.attributes.push(&component.id, &text).map_err(|fault| shared.stop(fault))?;
-        }
+        each(part, Some(component), shared, &mut |text| match text {
+            Text::Written(text) => to.take(&component.id, &text).map_err(|fault| shared.stop(fault)),
+            _ => Ok(()),
+        })?;
     }
     Ok(())
+}
+
+/// The value, or each of an array of values.
+fn each<'v, E: serde::de::Error>(
+    part: &'v RawValue,
+    component: Option<&'v Component>,
+    shared: &Shared,
+    take: &mut dyn FnMut(Text<'v>) -> Result<(), E>,
+) -> Result<(), E> {
+    let several: Option<Vec<&RawValue>> =
+        if part.get().starts_with('[') { serde_json::from_str(part.get()).ok() } else { None };
+    match several {
+        None => take(text(part, component, shared)?),
+        Some(several) => several.into_iter().try_for_each(|part| take(text(part, component, shared)?)),
+    }
 }
 
 enum Text<'v> {

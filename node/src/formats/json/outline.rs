@@ -34,6 +34,8 @@ pub struct Outline {
     /// Of each data set: what is to be done with it, and its place among the layouts.
     pub data_sets: Vec<(Action, usize)>,
     pub errors: Vec<String>,
+    /// Attributes stand behind what they are of.
+    pub has_late_attributes: bool,
     has_data: bool,
     has_metadata: bool,
     has_artefacts: bool,
@@ -196,11 +198,13 @@ struct DataSets<'s, 'o>(&'s Shared, &'o mut Outline);
 
 impl<'de> Items<'de> for DataSets<'_, '_> {
     fn item<A: SeqAccess<'de>>(&mut self, items: &mut A) -> Result<bool, A::Error> {
-        let mut head = DataSetHead { shared: self.0, action: Action::Information, layout: 0 };
+        let action = Action::Information;
+        let mut head = DataSetHead { shared: self.0, action, layout: 0, has_begun: false, is_late: false };
         if items.next_element_seed(Object(self.0, &mut head))?.is_none() {
             return Ok(false);
         }
         listed(self.1.data_sets.len(), "data sets", self.0)?;
+        self.1.has_late_attributes |= head.is_late;
         self.1.data_sets.push((head.action, head.layout));
         Ok(true)
     }
@@ -211,6 +215,9 @@ struct DataSetHead<'s> {
     shared: &'s Shared,
     action: Action,
     layout: usize,
+    /// Its observations stood before.
+    has_begun: bool,
+    is_late: bool,
 }
 
 impl<'de> Fields<'de> for DataSetHead<'_> {
@@ -229,11 +236,61 @@ impl<'de> Fields<'de> for DataSetHead<'_> {
                 self.layout = map.next_value::<Text>()?.0.and_then(|n| n.parse().ok()).unwrap_or(usize::MAX);
             }
             // The second pass looks into these.
-            "series" | "observations" => {
+            "observations" => {
+                self.has_begun = true;
                 map.next_value::<IgnoredAny>()?;
+            }
+            "series" => {
+                self.has_begun = true;
+                map.next_value_seed(SeriesHeads { is_late: &mut self.is_late, is_one: false })?;
+            }
+            "attributes" | "dimensionGroupAttributes" => {
+                self.is_late |= self.has_begun;
+                map.next_value_seed(Skip(self.shared))?;
             }
             _ => map.next_value_seed(Skip(self.shared))?,
         }
+        Ok(())
+    }
+}
+
+/// All series of a data set, or one: whether its attributes stand behind its observations. That each key is
+/// there once the second pass sees.
+struct SeriesHeads<'o> {
+    is_late: &'o mut bool,
+    is_one: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for SeriesHeads<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for SeriesHeads<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("series")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut has_begun = false;
+        while let Some(key) = map.next_key::<String>()? {
+            if !self.is_one {
+                map.next_value_seed(SeriesHeads { is_late: self.is_late, is_one: true })?;
+                continue;
+            }
+            *self.is_late |= has_begun && key == "attributes";
+            has_begun |= key == "observations";
+            map.next_value::<IgnoredAny>()?;
+        }
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
         Ok(())
     }
 }

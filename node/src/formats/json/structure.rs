@@ -27,6 +27,9 @@ impl Artefacts<'_, '_> {
                 map.next_value_seed(Array(&mut Each { shared, found, what: What::Codelist }))
             }
             "dataStructures" => map.next_value_seed(Array(&mut Each { shared, found, what: What::Dsd })),
+            "conceptSchemes" => {
+                map.next_value_seed(Array(&mut Each { shared, found, what: What::ConceptScheme }))
+            }
             "dataflows" => map.next_value_seed(Array(&mut Each { shared, found, what: What::Dataflow })),
             _ => map.next_value_seed(Skip(shared)),
         }
@@ -38,6 +41,7 @@ enum What {
     Codelist,
     Dsd,
     Dataflow,
+    ConceptScheme,
 }
 
 struct Each<'s, 'c> {
@@ -53,14 +57,22 @@ impl<'de> Items<'de> for Each<'_, '_> {
             return Ok(false);
         }
         let name = format!("{}:{}", artefact.agency, artefact.id);
+        let versioned = match artefact.version.as_str() {
+            "" => name.clone(),
+            version => format!("{name}({version})"),
+        };
         let told = match self.what {
             What::Codelist => {
-                let open = if artefact.is_open { self.found.open_codelist(&name) } else { Ok(()) };
+                let open = if artefact.is_open { self.found.open_codelist(&versioned) } else { Ok(()) };
                 open.and_then(|()| {
-                    artefact.codes.iter().try_for_each(|code| self.found.add_code(&name, code))
+                    artefact.codes.iter().try_for_each(|code| self.found.add_code(&versioned, code))
                 })
             }
-            What::Dataflow => self.found.add_dataflow(name, structure::of_urn(&artefact.structure)),
+            What::Dataflow => self.found.add_dataflow(versioned, structure::of_urn(&artefact.structure)),
+            What::ConceptScheme => {
+                let coded = artefact.components.into_iter().filter(|c| !c.codelist.is_empty());
+                coded.map(|c| self.found.add_concept(format!("{name}.{}", c.id), c.codelist)).collect()
+            }
             What::Dsd => self
                 .found
                 .begin_dsd(name, artefact.version)
@@ -115,6 +127,12 @@ impl<'de> Fields<'de> for Artefact<'_> {
             }
             "codes" | "geoFeatureSetCodes" | "geoGridCodes" => {
                 map.next_value_seed(Array(&mut Codes { shared, all: &mut self.codes, bytes: 0 }))?;
+            }
+            "concepts" => {
+                let mut list =
+                    ComponentList { shared, role: Role::Attribute, only_coded: true, all: Vec::new() };
+                map.next_value_seed(Array(&mut list))?;
+                self.components = list.all;
             }
             "dataStructureComponents" => {
                 map.next_value_seed(Object(shared, &mut Parts(shared, &mut self.components)))?
@@ -174,7 +192,7 @@ impl<'de> Fields<'de> for Parts<'_, '_> {
             }
             _ => return map.next_value_seed(Skip(shared)),
         };
-        let mut list = ComponentList { shared, role, all: Vec::new() };
+        let mut list = ComponentList { shared, role, only_coded: false, all: Vec::new() };
         map.next_value_seed(Array(&mut list))?;
         // The time dimension is the last of the key, wherever it stands in the object.
         let is_before = |c: &Component| c.role == Role::Dimension && c.id == "TIME_PERIOD";
@@ -188,6 +206,7 @@ impl<'de> Fields<'de> for Parts<'_, '_> {
 struct ComponentList<'s> {
     shared: &'s Shared,
     role: Role,
+    only_coded: bool,
     all: Vec<Component>,
 }
 
@@ -196,6 +215,9 @@ impl<'de> Items<'de> for ComponentList<'_> {
         let mut reader = ComponentReader::new(self.shared, self.role);
         if items.next_element_seed(Object(self.shared, &mut reader))?.is_none() {
             return Ok(false);
+        }
+        if self.only_coded && reader.component.codelist.is_empty() {
+            return Ok(true);
         }
         if self.all.len() >= super::super::model::COLUMNS_MAX {
             return Err(self.shared.stop(Fault::error("structure.limit", "too many components")));
@@ -212,8 +234,7 @@ struct ComponentReader<'s> {
 
 impl<'s> ComponentReader<'s> {
     fn new(shared: &'s Shared, role: Role) -> Self {
-        let (id, codelist, concept) = Default::default();
-        Self { shared, component: Component { id, role, codelist, concept } }
+        Self { shared, component: Component::new("", role) }
     }
 }
 
@@ -222,10 +243,19 @@ impl<'de> Fields<'de> for ComponentReader<'_> {
         match key {
             "id" => self.component.id = map.next_value::<Text>()?.0.unwrap_or_default(),
             "conceptIdentity" => {
-                self.component.concept = structure::of_urn(&map.next_value::<Text>()?.0.unwrap_or_default());
+                self.component.concept =
+                    structure::concept_of_urn(&map.next_value::<Text>()?.0.unwrap_or_default());
             }
-            // In it: `enumeration`.
-            "localRepresentation" => map.next_value_seed(Object(self.shared, &mut *self))?,
+            // In it: `enumeration`, and `format` with its type.
+            "localRepresentation" | "coreRepresentation" | "format" | "textFormat" => {
+                map.next_value_seed(Object(self.shared, &mut *self))?
+            }
+            "usage" | "assignmentStatus" => {
+                self.component.set_usage(&map.next_value::<Text>()?.0.unwrap_or_default());
+            }
+            "dataType" | "textType" => {
+                self.component.set_type(&map.next_value::<Text>()?.0.unwrap_or_default());
+            }
             "enumeration" => {
                 self.component.codelist = structure::of_urn(&map.next_value::<Text>()?.0.unwrap_or_default());
             }

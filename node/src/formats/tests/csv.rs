@@ -13,10 +13,12 @@ fn labels_and_names_are_beside_the_ids() {
 }
 
 #[test]
-fn several_values_stay_in_their_cell() {
+fn several_values_of_a_cell_are_several_values() {
     let many = "STRUCTURE[;],STRUCTURE_ID,ACTION,SEX,OBS_VALUE,A1[],A2[en;fr]\n\
         dataflow,A:B(1.0),M,F,1,X;Y,\"en:Yes: it is;fr:Oui\"\n";
-    assert_eq!(heard(many), ["2 Merge SEX=F | 1 | A1=X;Y A2=en:Yes: it is;fr:Oui"]);
+    assert_eq!(heard(many), ["2 Merge SEX=F | 1 | A1=X A1=Y A2=en:Yes: it is A2=fr:Oui"]);
+    let quoted = many.replace("X;Y", "\"\"\"a;\"\"\"\"b\"\";c;\"");
+    assert_eq!(heard(&quoted), ["2 Merge SEX=F | 1 | A1=a;\"b A1=c A1= A2=en:Yes: it is A2=fr:Oui"]);
     let report = look_at(many.replace("[;]", ""));
     assert_eq!(faults(&report), [("csv.header", 1), ("csv.header", 1)]);
 }
@@ -71,7 +73,8 @@ fn a_row_is_as_wide_as_the_header() {
 fn values_are_told_apart() {
     let rows: String = ["9223372036854775808", "-0", "1e2", "NaN", "", ":", "1e999"]
         .iter()
-        .map(|value| format!("dataflow,A:B(1.0),I,F,2001,{value},\n"))
+        .zip(2001..)
+        .map(|(value, year)| format!("dataflow,A:B(1.0),I,F,{year},{value},\n"))
         .collect();
     let report = look_at(format!("{HEAD}{rows}"));
     assert_eq!(report.sum, Some(9_223_372_036_854_775_908.0));
@@ -137,4 +140,52 @@ fn a_presumed_key_may_have_gaps_where_the_period_is_there() {
 fn a_header_alone_is_an_answer_without_data() {
     let report = look_at("DATAFLOW,SEX,OBS_VALUE\n");
     assert_eq!((report.is_whole(), faults(&report)), (true, vec![("table.empty", 0)]));
+}
+
+/// To cut a text that carries no label would lose its rest.
+#[test]
+fn a_text_is_no_code_with_its_label() {
+    let text = "STRUCTURE,STRUCTURE_ID,ACTION,REF_AREA: Area,TIME_PERIOD: Time,OBS_VALUE: Value,OBS_STATUS: Status,NOTE: Note\n\
+        dataflow,A:B(1.0): Flow,I,FJ: Fiji,2018,5,A: Normal,Source: Fiji Bureau: see page 5\n\
+        dataflow,A:B(1.0): Flow,I,VU: Vanuatu,2018,5,A: Normal,THE SOURCE: a census\n";
+    assert_eq!(
+        heard(text),
+        [
+            "2 Information REF_AREA=FJ TIME_PERIOD=2018 | 5 | OBS_STATUS=A NOTE=Source: Fiji Bureau: see page 5",
+            "3 Information REF_AREA=VU TIME_PERIOD=2018 | 5 | OBS_STATUS=A NOTE=THE SOURCE: a census",
+        ]
+    );
+}
+
+#[test]
+fn a_value_without_a_place_is_doubted() {
+    let text =
+        format!("{HEAD}dataflow,A:B(1.0),I,,2001,1,\ndataflow,A:B(1.0),I,F,,1,\ndataflow,A:B(1.0),M,F,,,x\n");
+    let report = look_at(&text);
+    assert_eq!(
+        (report.observations, faults(&report)),
+        (2, vec![("dimension.missing", 2), ("dimension.missing", 3)])
+    );
+    assert_eq!(report.faults[1].message, "a value without TIME_PERIOD");
+}
+
+/// Publishing and inspecting say the same of one file.
+#[test]
+fn an_inspection_names_what_a_publication_names() {
+    let text = format!(
+        "{HEAD}dataflow,A:B(1.0),I,F,2001,1,=cmd()\ndataflow,A:B(1.0),I,F,2001,2,\ndataflow,A:B(1.0),I,F,2018-13,3,\n"
+    );
+    let report = look_at(&text);
+    let expected = [("cell.formula", 2), ("key.duplicate", 3), ("period.illegal", 4)];
+    assert_eq!(faults(&report), expected);
+    let checked = crate::intake::check(Cursor::new(text), "x.csv", crate::intake::Claim::Table, false);
+    let Err(crate::intake::IntakeError::Refused(refused)) = checked else { panic!("{checked:?}") };
+    let named: Vec<_> = refused.faults.kept().iter().map(|f| (f.code, f.row.unwrap())).collect();
+    assert_eq!(named, expected);
+    assert_eq!(
+        look_at(format!("{HEAD}{}", "dataflow,A:B(1.0),I,F,2001,0.1,\n".repeat(3)))
+            .page()
+            .contains("sum           0.3\n"),
+        true
+    );
 }

@@ -155,7 +155,7 @@ fn broken_documents_are_no_success() {
         (whole.replace("[1]", "[NaN]"), "json.syntax"),
         (whole.replace("[1]", "[01]"), "json.syntax"),
         (whole.replace("[1]", "[1e999]"), "value.infinite"),
-        (whole.replace("[1]", "[\"-INF\"]"), "value.infinite"),
+        (whole.replace("[1]", "[\"INF\"]"), "value.infinite"),
         (whole.replace("\"2001\"", "\"2001-13\""), "period.illegal"),
         (whole.replace("2.1.0", "3.0.0"), "sdmx.version"),
         (whole.replace("[1]", "[1\0]"), "encoding.nul"),
@@ -196,7 +196,9 @@ fn equal_keys_far_from_each_other_are_found_too() {
     let report = look_at(keys(r#","2000":[1]"#));
     assert_eq!((report.observations, faults(&report)), (2001, vec![]));
     for again in [0, 10, 399, 1000, 1999] {
-        assert_eq!(refusal(keys(&format!(r#","{again}":[1]"#))), "json.duplicate", "{again}");
+        let report = look_at(keys(&format!(r#","{again}":[1]"#)));
+        assert!(!report.is_whole());
+        assert_eq!(report.faults.last().map(|f| f.code), Some("json.duplicate"), "{again}");
     }
 }
 
@@ -217,4 +219,44 @@ fn attributes_of_data_set_group_and_series_are_of_each_observation() {
         heard,
         ["series B=b", "1.5 | UNIT=PC T=y C=v", "2 | UNIT=PC T=y G=g", "series B=c", "3 | UNIT=PC G=h"]
     );
+}
+
+/// JSON has no order: what stands behind is as what stands before.
+#[test]
+fn attributes_behind_their_observations_hold_too() {
+    let text = |data_set: &str| {
+        format!(
+            r#"{{"meta":{{"schema":"2.0.0"}},"data":{{"structures":[{{"dimensions":{{"series":[{{"id":"B","values":["b","c"]}}],
+        "observation":[{{"id":"TIME_PERIOD","values":["2001","2002"]}}]}},
+        "attributes":{{"dataSet":[{{"id":"UNIT"}}],"series":[{{"id":"T","values":["x","y"]}}],
+        "dimensionGroup":[{{"id":"T"}},{{"id":"G"}}],"observation":[{{"id":"C","values":["v","w"]}}]}}}}],
+        "dataSets":[{{{data_set}}}]}}}}"#
+        )
+    };
+    let before = r#""attributes":["one"],"dimensionGroupAttributes":{"0:":["of group","g"],"1:":["of group","h"]},
+        "series":{"0":{"attributes":[1],"observations":{"0":[1,[0,1]],"1":[2]}},"1":{"observations":{"0":[3]}}}"#;
+    let behind = r#""series":{"0":{"observations":{"0":[1,[0,1]],"1":[2]},"attributes":[1]},"1":{"observations":{"0":[3]}}},
+        "dimensionGroupAttributes":{"0:":["of group","g"],"1:":["of group","h"]},"attributes":["one"]"#;
+    let sorted = |text: String| -> Vec<Vec<String>> {
+        let words = |line: String| {
+            let mut words: Vec<String> =
+                line.split_once(' ').unwrap().1.split(' ').map(str::to_owned).collect();
+            words.sort();
+            words
+        };
+        heard(text).into_iter().map(words).collect()
+    };
+    let (first, second) = (sorted(text(before)), sorted(text(behind)));
+    assert_eq!(first, second);
+    assert!(first[1].join(" ").contains("C=v C=w G=g Information T=y"), "{first:?}");
+    assert_eq!(look_at(text(behind)).observations, 3);
+}
+
+#[test]
+fn measures_beside_the_primary_one_are_told() {
+    let two = r#"{"data":{"structures":[{"dimensions":{"observation":[{"id":"SEX","values":["F","M"]}]},
+        "measures":{"observation":[{"id":"LOW"},{"id":"HIGH"}]}}],"dataSets":[{"observations":{"0":[1,2],"1":[3,4]}}]}}"#;
+    let report = look_at(two);
+    assert_eq!((report.observations, report.sum, report.is_whole()), (2, None, true));
+    assert_eq!(report.faults[0].message, "the measures are LOW, HIGH, and none is OBS_VALUE: no sum is told");
 }

@@ -20,6 +20,7 @@ fn look_at(bytes: impl AsRef<[u8]>) -> Report {
 fn look_with(bytes: impl AsRef<[u8]>, definitions: Option<&Catalogue>) -> Report {
     let (mut found, mut tally) = (Catalogue::default(), Tally::new(definitions));
     pour(bytes.as_ref(), definitions, &mut found, &mut tally);
+    tally.end().unwrap();
     Report::of(tally, &found)
 }
 
@@ -31,7 +32,7 @@ fn pour(bytes: &[u8], definitions: Option<&Catalogue>, found: &mut Catalogue, si
 }
 
 fn definitions(structure: &str) -> Catalogue {
-    let (mut found, mut tally) = (Catalogue::keeping_codes(), Tally::default());
+    let (mut found, mut tally) = (Catalogue::keeping_codes(), Tally::new(None));
     pour(structure.as_bytes(), None, &mut found, &mut tally);
     assert_eq!(tally.faults.lines(), [], "{structure}");
     found

@@ -41,7 +41,8 @@ fn a_file_is_checked_against_its_definition() {
         let report = look_with(csv, Some(&definitions(structure)));
         assert_eq!(report.dimensions, ["SEX", "AGE", "TIME_PERIOD"]);
         assert_eq!((report.observations, report.sum), (3, Some(7.5)));
-        let expected = [("code.unknown", 3), ("code.unknown", 3), ("dimension.missing", 4)];
+        let expected =
+            [("component.unknown", 2), ("code.unknown", 3), ("code.unknown", 3), ("dimension.missing", 4)];
         assert_eq!(faults(&report), expected, "{:?}", report.faults);
         assert!(!report.is_whole());
     }
@@ -67,6 +68,65 @@ fn a_definition_of_something_else_checks_nothing_silently() {
     let csv = "DATAFLOW,SEX,OBS_VALUE\nA:ELSE(1.0),F,1\n";
     let report = look_with(csv, Some(&definitions(&two)));
     assert_eq!((report.is_whole(), faults(&report)), (false, vec![("structure.missing", 0)]));
+    let only = look_with(csv, Some(&definitions(STRUCTURE)));
+    let [other, ..] = only.faults.as_slice() else { panic!("it is checked against the only one") };
+    assert_eq!((other.code, other.message.contains("checked against A:DSD(1.0)")), ("structure.other", true));
+}
+
+/// A code that only another version of the codelist has; a codelist that only the concept names.
+#[test]
+fn codes_are_those_of_the_version_and_of_the_concept() {
+    let two = STRUCTURE.replace(
+        "</s:Codelists>",
+        "<s:Codelist id='CL_SEX' agencyID='A' version='2.0'><s:Code id='X'/></s:Codelist></s:Codelists>",
+    );
+    let csv = "DATAFLOW,SEX,AGE,TIME_PERIOD,VALUE\nA:FLOW(1.0),X,Y0T4,2001,1\n";
+    assert_eq!(faults(&look_with(csv, Some(&definitions(&two)))), [("code.unknown", 2)]);
+    let newer = two.replace("A:CL_SEX(1.0)", "A:CL_SEX(2.0)");
+    assert_eq!(faults(&look_with(csv, Some(&definitions(&newer)))), []);
+    let concept = JSON.replace(
+        r#""dataStructures""#,
+        r#""conceptSchemes":[{"id":"CS","agencyID":"A","version":"1.0","concepts":[{"id":"AGE","coreRepresentation":{"enumeration":"urn:sdmx:org.sdmx.infomodel.codelist.Codelist=A:CL_ST(1.0)"}}]}],"dataStructures""#,
+    );
+    let concept = concept.replace(
+        r#"{"id":"AGE"}"#,
+        r#"{"id":"AGE","conceptIdentity":"urn:sdmx:org.sdmx.infomodel.conceptscheme.Concept=A:CS(1.0).AGE"}"#,
+    );
+    let report = look_with(csv.replace(",X,", ",F,"), Some(&definitions(&concept)));
+    assert_eq!(report.faults[0].message, "\"Y0T4\" is no code of AGE");
+}
+
+#[test]
+fn two_versions_of_a_definition_are_two() {
+    let second = "<s:DataStructure id='DSD' agencyID='A' version='2.0'><s:DimensionList><s:Dimension id='D'/></s:DimensionList>\
+        <s:MeasureList><s:PrimaryMeasure id='VALUE'/></s:MeasureList></s:DataStructure></s:DataStructures>";
+    let both = definitions(&STRUCTURE.replace("</s:DataStructures>", second));
+    for (version, dimensions) in [("1.0", vec!["SEX", "AGE", "TIME_PERIOD"]), ("2.0", vec!["D"])] {
+        assert_eq!(both.dsd_named(&format!("A:DSD({version})")).unwrap().dimensions, dimensions);
+    }
+    assert!(both.dsd_named("A:DSD(3.0)").is_none());
+}
+
+#[test]
+fn what_a_definition_demands_is_missed() {
+    let strict = STRUCTURE
+        .replace("<s:Attribute id=\"STATUS\">", "<s:Attribute id=\"STATUS\" assignmentStatus=\"Mandatory\">")
+        .replace(
+            "<s:PrimaryMeasure id=\"VALUE\"/>",
+            "<s:PrimaryMeasure id=\"VALUE\"><s:LocalRepresentation><s:TextFormat textType=\"Double\"/></s:LocalRepresentation></s:PrimaryMeasure>",
+        );
+    let json = JSON.replace(r#"{"id":"STATUS","#, r#"{"id":"STATUS","usage":"mandatory","#).replace(
+        r#""measures":[{"id":"VALUE"}]"#,
+        r#""measures":[{"id":"VALUE","localRepresentation":{"format":{"dataType":"Double"}}}]"#,
+    );
+    let csv = "STRUCTURE,STRUCTURE_ID,ACTION,SEX,AGE,TIME_PERIOD,VALUE,STATUS\n\
+        dataflow,A:FLOW(1.0),I,F,Y0T4,2001,many,A\ndataflow,A:FLOW(1.0),I,F,Y0T4,2002,1,\n";
+    for structure in [strict, json] {
+        let report = look_with(csv, Some(&definitions(&structure)));
+        assert_eq!(faults(&report), [("value.not_a_number", 2), ("attribute.missing", 3)], "{structure}");
+        assert!(!report.is_whole());
+    }
+    assert!(look_with(csv, Some(&definitions(STRUCTURE))).is_whole());
 }
 
 #[test]

@@ -98,7 +98,13 @@ fn several_data_sets_have_their_own_actions() {
     );
     let report = look_at(&text);
     assert_eq!((report.observations, report.deleted, report.series, report.sum), (2, 3, 1, Some(20.0)));
-    assert_eq!(refusal(text.replace("'Replace'", "'Drop'")), "sdmx.action");
+    for (known, other) in [
+        ("'Replace'", "'Drop'"),
+        (">Delete<", ">delete<"),
+        ("'F' ss:action='Delete'", "'F' ss:action='delete'"),
+    ] {
+        assert_eq!(refusal(text.replace(known, other)), "sdmx.action", "{other}");
+    }
 }
 
 #[test]

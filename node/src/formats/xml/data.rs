@@ -4,14 +4,14 @@ use std::io::Read;
 
 use super::{
     super::{
-        groups::Groups,
+        levels::Levels,
         model::{Action, DataSet, Observation, Pairs, TIME_PERIOD},
         reading::Reading,
         stop::Stop,
         structure::Dsd,
     },
     footer, generic,
-    header::Header,
+    header::{self, Header},
     pull::{Token, Xml},
     specific,
 };
@@ -30,11 +30,11 @@ pub struct Body<'a> {
     /// `AllDimensions`: there are no series.
     pub at_observation: String,
     pub key: Pairs,
-    pub attributes: Pairs,
-    /// How many of them the data set gives: they are of each observation.
-    pub of_data_set: usize,
-    pub groups: Groups,
+    /// Attributes.
+    pub levels: Levels,
     pub value: Option<String>,
+    /// Beside the primary one.
+    pub measures: Pairs,
 }
 
 /// The time dimension, or the one that a cross-section varies; of a flat data set there is not one.
@@ -47,19 +47,17 @@ impl Body<'_> {
         self.dsd.map_or(super::super::model::OBS_VALUE, Dsd::primary_measure)
     }
 
-    /// With what its groups say.
     pub fn emit(&mut self, row: u64, reading: &mut Reading<'_>) -> Result<(), Stop> {
-        let own = self.attributes.len();
-        self.groups.attach(&self.key, &mut self.attributes).map_err(|fault| Stop::from(fault).at(row))?;
+        let attributes = self.levels.nearest(&self.key).map_err(|fault| Stop::from(fault).at(row))?;
         reading.sink.observation(&Observation {
             row,
             action: self.action,
             time: self.key.get(TIME_PERIOD).map(str::trim),
             key: &self.key,
             value: self.value.as_deref().map(str::trim),
-            attributes: &self.attributes,
+            measures: &self.measures,
+            attributes,
         });
-        self.attributes.truncate(own);
         Ok(())
     }
 }
@@ -100,12 +98,7 @@ fn data_set<R: Read>(
     let structure = header.structure(xml.attribute("structureRef"));
     let action = match xml.attribute("action") {
         None => header.action.unwrap_or(Action::Information),
-        Some(word) => Action::parse(word).ok_or_else(|| {
-            let shown = cell::shown(word.as_bytes());
-            let message =
-                format!("the action {shown} is none of Append, Replace, Merge, Information, Delete");
-            Stop::from(Fault::error("sdmx.action", message)).at(xml.row)
-        })?,
+        Some(word) => header::action(word).map_err(|stop| stop.at(xml.row))?,
     };
     let dsd = reading.dsd_of(&structure.artefact);
     let at_observation = match structure.at_observation.as_str() {
@@ -123,19 +116,18 @@ fn data_set<R: Read>(
         has_measure: true,
         action,
     });
-    let attributes = match layout {
-        Layout::Generic => Pairs::default(),
-        Layout::Specific => specific::of_data_set(xml)?,
-    };
+    let mut levels = Levels::default();
+    if layout == Layout::Specific {
+        specific::of_data_set(xml, &mut levels)?;
+    }
     let mut body = Body {
         dsd,
         action,
         at_observation,
         key: Pairs::default(),
-        of_data_set: attributes.len(),
-        attributes,
-        groups: Groups::default(),
+        levels,
         value: None,
+        measures: Pairs::default(),
     };
     match layout {
         Layout::Generic => generic::read(xml, reading, &mut body),

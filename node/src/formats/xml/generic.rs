@@ -21,13 +21,13 @@ pub fn read<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Bod
                 "Series" => series(xml, reading, body)?,
                 "Obs" => {
                     body.key.clear();
-                    body.attributes.truncate(body.of_data_set);
+                    body.levels.begin_series();
                     observation(xml, reading, body)?;
                 }
                 "Attributes" => {
-                    body.attributes.truncate(body.of_data_set);
-                    values(xml, &mut body.attributes)?;
-                    body.of_data_set = body.attributes.len();
+                    body.levels.begin_data_set();
+                    values(xml, &mut |id, value| body.levels.push(id, value))?;
+                    body.levels.end_data_set();
                 }
                 "Group" => group(xml, reading, body)?,
                 _ => xml.skip()?,
@@ -45,40 +45,41 @@ fn group<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Body<'
     loop {
         match xml.next()? {
             Token::Open => match xml.name.as_str() {
-                "GroupKey" => values(xml, &mut key)?,
-                "Attributes" => values(xml, &mut attributes)?,
+                "GroupKey" => values(xml, &mut |id, value| key.push(id, value))?,
+                "Attributes" => values(xml, &mut |id, value| attributes.push(id, value))?,
                 _ => xml.skip()?,
             },
             Token::Close | Token::End => break,
             Token::Text => {}
         }
     }
-    let told = body.groups.add(&key, attributes);
+    let told = body.levels.groups.add(&key, attributes);
     told.into_iter().for_each(|fault| reading.sink.fault(fault.at(row)));
     Ok(())
 }
 
 fn series<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Body<'_>) -> Result<(), Stop> {
     body.key.clear();
-    body.attributes.truncate(body.of_data_set);
+    body.levels.begin_series();
     let row = xml.row;
-    let (mut key, mut attributes) = (None, body.of_data_set);
+    let mut key = None;
     loop {
         match xml.next()? {
             Token::Open => match xml.name.as_str() {
                 "SeriesKey" => {
                     body.key.clear();
-                    values(xml, &mut body.key)?;
+                    values(xml, &mut |id, value| body.key.push(id, value))?;
                     key = Some(body.key.len());
                     reading.sink.series(&body.key, body.action);
                 }
                 "Attributes" => {
-                    values(xml, &mut body.attributes)?;
-                    attributes = body.attributes.len();
+                    body.levels.begin_observation();
+                    values(xml, &mut |id, value| body.levels.push(id, value))?;
+                    body.levels.end_series();
                 }
                 "Obs" => {
                     body.key.truncate(key.unwrap_or_default());
-                    body.attributes.truncate(attributes);
+                    body.levels.begin_observation();
                     observation(xml, reading, body)?;
                 }
                 _ => xml.skip()?,
@@ -93,7 +94,7 @@ fn series<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Body<
     Ok(())
 }
 
-/// `key` and `attributes` of the body hold what the series gives.
+/// The key and the levels of the body hold what the series gives.
 fn observation<R: Read>(
     xml: &mut Xml<R>,
     reading: &mut Reading<'_>,
@@ -104,7 +105,7 @@ fn observation<R: Read>(
     loop {
         match xml.next()? {
             Token::Open => match xml.name.as_str() {
-                "ObsKey" => values(xml, &mut body.key)?,
+                "ObsKey" => values(xml, &mut |id, value| body.key.push(id, value))?,
                 "ObsDimension" => {
                     let id = xml
                         .attribute("id")
@@ -117,7 +118,7 @@ fn observation<R: Read>(
                     body.value = xml.attribute("value").map(str::to_owned);
                     xml.skip()?;
                 }
-                "Attributes" => values(xml, &mut body.attributes)?,
+                "Attributes" => values(xml, &mut |id, value| body.levels.push(id, value))?,
                 _ => xml.skip()?,
             },
             Token::Close | Token::End => break,
@@ -128,7 +129,10 @@ fn observation<R: Read>(
 }
 
 /// `<Value id="…" value="…"/>`, as many as there are.
-fn values<R: Read>(xml: &mut Xml<R>, pairs: &mut Pairs) -> Result<(), Stop> {
+fn values<R: Read>(
+    xml: &mut Xml<R>,
+    push: &mut dyn FnMut(&str, &str) -> Result<(), Fault>,
+) -> Result<(), Stop> {
     loop {
         match xml.next()? {
             Token::Open => {
@@ -138,7 +142,7 @@ fn values<R: Read>(xml: &mut Xml<R>, pairs: &mut Pairs) -> Result<(), Stop> {
                         let message = "a value that names no component";
                         return Err(Stop::from(Fault::error("xml.value", message)).at(xml.row));
                     }
-                    pairs.push(part("id"), part("value")).map_err(|f| Stop::from(f).at(xml.row))?;
+                    push(part("id"), part("value")).map_err(|f| Stop::from(f).at(xml.row))?;
                 }
                 xml.skip()?;
             }

@@ -6,7 +6,7 @@ use super::{
     super::{model::Action, stop::Stop, structure},
     pull::{Token, Xml},
 };
-use crate::intake::Fault;
+use crate::intake::{Fault, cell};
 
 /// Structures one header may name.
 const STRUCTURES_MAX: usize = 10_000;
@@ -51,7 +51,8 @@ impl Header {
                     }
                 }
                 Token::Open if xml.name == "DataSetAction" => {
-                    header.action = Action::parse(&xml.inner_text()?);
+                    let row = xml.row;
+                    header.action = Some(action(&xml.inner_text()?).map_err(|stop| stop.at(row))?);
                 }
                 Token::Open => xml.skip()?,
                 Token::Close | Token::End => return Ok(header),
@@ -80,7 +81,7 @@ impl Structure {
                 // In 3.0 the reference is text, in 2.1 it may be inside of <URN>.
                 Token::Text if artefact.is_empty() && xml.text.trim().starts_with("urn:") => {
                     artefact = structure::of_urn(xml.text.trim());
-                    kind = kind_of_urn(xml.text.trim());
+                    kind = structure::kind_of_urn(xml.text.trim());
                 }
                 Token::Text => {}
                 Token::End => break,
@@ -93,6 +94,15 @@ impl Structure {
     }
 }
 
+/// What a word asks for; nobody can say what an unknown one wants, so it is not taken for data.
+pub fn action(word: &str) -> Result<Action, Stop> {
+    Action::parse(word).ok_or_else(|| {
+        let shown = cell::shown(word.as_bytes());
+        let message = format!("the action {shown} is none of Append, Replace, Merge, Information, Delete");
+        Fault::error("sdmx.action", message).into()
+    })
+}
+
 /// As SDMX-CSV calls what a header refers to; 2.1 spells the agreement in two ways.
 fn kind_of(element: &str) -> &'static str {
     match element {
@@ -103,23 +113,13 @@ fn kind_of(element: &str) -> &'static str {
     }
 }
 
-fn kind_of_urn(urn: &str) -> &'static str {
-    let class = urn.split_once('=').and_then(|(class, _)| class.rsplit('.').next());
-    match class {
-        Some("DataStructure") => "datastructure",
-        Some("Dataflow") => "dataflow",
-        Some("ProvisionAgreement") => "dataprovision",
-        _ => "",
-    }
-}
-
-/// `AGENCY:ID(VERSION)` of a `<Ref>` that names a version.
-fn versioned<R: Read>(xml: &Xml<R>) -> String {
+/// `AGENCY:ID(VERSION)` of an element, where it has a version.
+pub fn versioned<R: Read>(xml: &Xml<R>) -> String {
     let version = xml.attribute("version").filter(|v| !v.is_empty());
     version.map_or_else(|| reference(xml), |v| format!("{}({v})", reference(xml)))
 }
 
-/// `AGENCY:ID` of a `<Ref>`.
+/// `AGENCY:ID` of it.
 pub fn reference<R: Read>(xml: &Xml<R>) -> String {
     let part = |local: &str| xml.attribute(local).unwrap_or_default();
     format!("{}:{}", part("agencyID"), part("id"))

@@ -7,12 +7,14 @@ use std::io::Read;
 
 use super::{
     super::{
+        levels::Levels,
         model::{Action, Pairs, RECORD_BYTES_MAX, TIME_PERIOD},
         reading::Reading,
         stop::Stop,
         structure::{PresumedKey, Role},
     },
     data::{Body, observed_dimension},
+    header,
     pull::{Token, Xml},
 };
 use crate::intake::Fault;
@@ -40,7 +42,7 @@ pub fn read<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Bod
                 "Series" => series(xml, reading, body)?,
                 "Obs" => {
                     body.key.clear();
-                    body.attributes.truncate(body.of_data_set);
+                    body.levels.begin_series();
                     observation(xml, reading, body, false)?;
                 }
                 "Group" => group(xml, reading, body)?,
@@ -63,8 +65,8 @@ fn group<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Body<'
         part.push(id, value).map_err(|fault| Stop::from(fault).at(row))?;
     }
     let told = match body.dsd {
-        Some(_) => body.groups.add(&key, rest),
-        None => body.groups.add_unsorted(rest),
+        Some(_) => body.levels.groups.add(&key, rest),
+        None => body.levels.groups.add_unsorted(rest),
     };
     told.into_iter().for_each(|fault| reading.sink.fault(fault.at(row)));
     xml.skip()
@@ -72,27 +74,28 @@ fn group<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Body<'
 
 fn series<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Body<'_>) -> Result<(), Stop> {
     body.key.clear();
-    body.attributes.truncate(body.of_data_set);
+    body.levels.begin_series();
     let of_series = body.action;
-    body.action = own_action(xml).unwrap_or(of_series);
+    body.action = own_action(xml)?.unwrap_or(of_series);
     body.sort(xml, |body, _, id| match body.dsd {
         Some(dsd) => dsd.role(id).unwrap_or(Role::Attribute),
         None => Role::Dimension,
     })?;
     reading.sink.series(&body.key, body.action);
-    let (key, mut attributes, action) = (body.key.len(), body.attributes.len(), body.action);
+    body.levels.end_series();
+    let (key, action) = (body.key.len(), body.action);
     loop {
         match xml.next()? {
             Token::Open if xml.name == "Obs" => {
                 body.key.truncate(key);
-                body.attributes.truncate(attributes);
+                body.levels.begin_observation();
                 observation(xml, reading, body, true)?;
                 body.action = action;
             }
             Token::Open if xml.name == "Comp" => {
-                body.attributes.truncate(attributes);
+                body.levels.begin_observation();
                 body.complex(xml)?;
-                attributes = body.attributes.len();
+                body.levels.end_series();
             }
             Token::Open => xml.skip()?,
             Token::Close | Token::End => return Ok(()),
@@ -101,7 +104,7 @@ fn series<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Body<
     }
 }
 
-/// `key` and `attributes` of the body hold what the series gives.
+/// The key and the levels of the body hold what the series gives.
 fn observation<R: Read>(
     xml: &mut Xml<R>,
     reading: &mut Reading<'_>,
@@ -109,8 +112,9 @@ fn observation<R: Read>(
     in_series: bool,
 ) -> Result<(), Stop> {
     let row = xml.row;
-    body.action = own_action(xml).unwrap_or(body.action);
+    body.action = own_action(xml)?.unwrap_or(body.action);
     body.value = None;
+    body.measures.clear();
     if let Some(dsd) = body.dsd {
         body.sort(xml, |_, _, id| dsd.role(id).unwrap_or(Role::Attribute))?;
     } else if in_series {
@@ -149,9 +153,9 @@ impl Body<'_> {
         for (n, (id, value)) in components(&xml.attributes).enumerate() {
             match role(self, n, id) {
                 Role::Dimension => self.key.push(id, value.trim()).map_err(stop)?,
-                Role::Attribute => self.attributes.push(id, value).map_err(stop)?,
+                Role::Attribute => self.levels.push(id, value).map_err(stop)?,
                 Role::Measure if id == self.primary_measure() => self.value = Some(value.to_owned()),
-                Role::Measure => {}
+                Role::Measure => self.measures.push(id, value).map_err(stop)?,
             }
         }
         Ok(())
@@ -166,7 +170,11 @@ impl Body<'_> {
                     let (row, value) = (xml.row, xml.inner_text()?);
                     let stop = |fault| Stop::from(fault).at(row);
                     if id != self.primary_measure() {
-                        self.attributes.push(&id, &value).map_err(stop)?;
+                        let is_measure = self.dsd.and_then(|dsd| dsd.role(&id)) == Some(Role::Measure);
+                        match is_measure {
+                            true => self.measures.push(&id, &value).map_err(stop)?,
+                            false => self.levels.push(&id, &value).map_err(stop)?,
+                        }
                         continue;
                     }
                     match self.value.take() {
@@ -196,18 +204,18 @@ impl Body<'_> {
 }
 
 /// Since 3.0 a series and an observation may have an action of their own.
-fn own_action<R: Read>(xml: &Xml<R>) -> Option<Action> {
+fn own_action<R: Read>(xml: &Xml<R>) -> Result<Option<Action>, Stop> {
     let prefixed = xml.attributes.iter().find(|(name, _)| name.ends_with(":action"));
-    prefixed.and_then(|(_, word)| Action::parse(word))
+    prefixed.map(|(_, word)| header::action(word)).transpose().map_err(|stop| stop.at(xml.row))
 }
 
 /// What the element of a data set gives: attributes of all its observations.
-pub fn of_data_set<R: Read>(xml: &Xml<R>) -> Result<Pairs, Stop> {
-    let mut attributes = Pairs::default();
+pub fn of_data_set<R: Read>(xml: &Xml<R>, levels: &mut Levels) -> Result<(), Stop> {
     for (id, value) in components(&xml.attributes).filter(|(id, _)| !OF_SDMX.contains(id)) {
-        attributes.push(id, value).map_err(|fault| Stop::from(fault).at(xml.row))?;
+        levels.push(id, value).map_err(|fault| Stop::from(fault).at(xml.row))?;
     }
-    Ok(attributes)
+    levels.end_data_set();
+    Ok(())
 }
 
 /// Components have no prefix; what has one belongs to XML or to SDMX itself, and so does `type`.

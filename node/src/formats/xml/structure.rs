@@ -10,7 +10,7 @@ use super::{
         structure::{self, Catalogue, Component, Role},
     },
     footer,
-    header::reference,
+    header::{reference, versioned},
     pull::{Token, Xml},
 };
 use crate::intake::Fault;
@@ -40,7 +40,7 @@ pub fn read<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>) -> Result<(), 
 #[derive(Default)]
 struct Walk {
     path: Vec<String>,
-    /// `AGENCY:ID` of the codelist around.
+    /// `AGENCY:ID(VERSION)` of the codelist around.
     codelist: String,
     component: Option<Component>,
     /// A dataflow's name, and its definition's.
@@ -61,7 +61,7 @@ impl Walk {
         let parent = self.parent();
         match (parent, xml.name.as_str()) {
             (lists, _) if lists.ends_with("Codelists") && xml.name.ends_with("Codelist") => {
-                self.codelist = reference(xml);
+                self.codelist = versioned(xml);
                 if xml.attribute("isPartial") == Some("true") {
                     found.open_codelist(&self.codelist)?;
                 }
@@ -77,13 +77,23 @@ impl Walk {
             ("DataStructures", "DataStructure") => {
                 found.begin_dsd(reference(xml), xml.attribute("version").unwrap_or_default().to_owned())?;
             }
-            ("Dataflows", "Dataflow") => self.dataflow = Some((reference(xml), String::new())),
+            ("Dataflows", "Dataflow") => self.dataflow = Some((versioned(xml), String::new())),
             ("ConceptSchemes" | "Concepts", "ConceptScheme") => self.scheme = reference(xml),
             ("ConceptScheme", "Concept") => {
                 self.concept = Some((format!("{}.{id}", self.scheme), String::new()));
             }
             _ => match role(parent, &xml.name) {
-                Some(role) => self.component = Some(component(id, role, &xml.name)),
+                Some(role) => {
+                    let mut component = component(id, role, &xml.name);
+                    for usage in ["usage", "assignmentStatus"] {
+                        component.set_usage(xml.attribute(usage).unwrap_or_default());
+                    }
+                    self.component = Some(component);
+                }
+                None if xml.name == "TextFormat" && parent == "LocalRepresentation" => {
+                    let data_type = xml.attribute("textType").unwrap_or_default();
+                    self.component.iter_mut().for_each(|component| component.set_type(data_type));
+                }
                 None => self.refer(xml),
             },
         }
@@ -106,8 +116,8 @@ impl Walk {
                 self.set_concept(&format!("{scheme}.{}", part("id")), part("id"));
             }
             // A measure dimension is enumerated by concepts, not by codes.
-            "Enumeration" if part("class") != "ConceptScheme" => self.set_codelist(&reference(xml)),
-            "Structure" => self.set_definition(&reference(xml)),
+            "Enumeration" if part("class") != "ConceptScheme" => self.set_codelist(&versioned(xml)),
+            "Structure" => self.set_definition(&versioned(xml)),
             _ => {}
         }
     }
@@ -120,7 +130,9 @@ impl Walk {
         }
         let mut above = self.path.iter().rev().map(String::as_str).filter(|name| *name != "URN");
         match above.next() {
-            Some("ConceptIdentity") => self.set_concept(&structure::of_urn(urn), structure::item_of_urn(urn)),
+            Some("ConceptIdentity") => {
+                self.set_concept(&structure::concept_of_urn(urn), structure::item_of_urn(urn))
+            }
             Some("Enumeration") if !urn.contains(".ConceptScheme=") => {
                 self.set_codelist(&structure::of_urn(urn));
             }
@@ -193,5 +205,5 @@ fn component(id: &str, role: Role, name: &str) -> Component {
         ("", "PrimaryMeasure") => "OBS_VALUE",
         (id, _) => id,
     };
-    Component { id: id.to_owned(), role, codelist: String::new(), concept: String::new() }
+    Component::new(id, role)
 }
