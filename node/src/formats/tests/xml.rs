@@ -170,7 +170,7 @@ fn broken_documents_are_no_success() {
 #[test]
 fn attributes_of_data_sets_and_groups_are_of_each_observation() {
     let specific = "<StructureSpecificData xmlns='http://www.sdmx.org/resources/sdmxml/schemas/v2_1/message' xmlns:s='x'><Header/>\
-        <DataSet s:structureRef='S' action='Append' UNIT='PC'><Group A='1' TITLE='t'/><Group A='3' TITLE='u'/><Series A='1' ><Obs TIME_PERIOD='2001' OBS_VALUE='1' N='n'/></Series>\
+        <DataSet s:structureRef='S' action='Append' UNIT='PC'><Group A='1'><Comp id='TITLE'><Value>t</Value></Comp></Group><Group A='3' TITLE='u'/><Series A='1' ><Obs TIME_PERIOD='2001' OBS_VALUE='1' N='n'/></Series>\
         <Obs A='2' TIME_PERIOD='2002' OBS_VALUE='2'/></DataSet></StructureSpecificData>";
     let generic = "<GenericData xmlns='http://www.sdmx.org/resources/sdmxml/schemas/v2_1/message'><Header/><DataSet>\
         <Attributes><Value id='UNIT' value='PC'/></Attributes>\

@@ -64,12 +64,20 @@ fn group<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Body<'
         let part = if is_dimension { &mut key } else { &mut rest };
         part.push(id, value).map_err(|fault| Stop::from(fault).at(row))?;
     }
+    loop {
+        match xml.next()? {
+            Token::Open if xml.name == "Comp" => each_value(xml, &mut |id, value| rest.push(id, &value))?,
+            Token::Open => xml.skip()?,
+            Token::Close | Token::End => break,
+            Token::Text => {}
+        }
+    }
     let told = match body.dsd {
         Some(_) => body.levels.groups.add(&key, rest),
         None => body.levels.groups.add_unsorted(rest),
     };
     told.into_iter().for_each(|fault| reading.sink.fault(fault.at(row)));
-    xml.skip()
+    Ok(())
 }
 
 fn series<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>, body: &mut Body<'_>) -> Result<(), Stop> {
@@ -161,36 +169,24 @@ impl Body<'_> {
         Ok(())
     }
 
-    /// `<Comp id="…"><Value>…</Value>…</Comp>`, since 3.0: a component of several values, each a pair.
+    /// A component of several values, each a pair.
     fn complex<R: Read>(&mut self, xml: &mut Xml<R>) -> Result<(), Stop> {
-        let id = xml.attribute("id").unwrap_or_default().to_owned();
-        loop {
-            match xml.next()? {
-                Token::Open if xml.name == "Value" => {
-                    let (row, value) = (xml.row, xml.inner_text()?);
-                    let stop = |fault| Stop::from(fault).at(row);
-                    if id != self.primary_measure() {
-                        let is_measure = self.dsd.and_then(|dsd| dsd.role(&id)) == Some(Role::Measure);
-                        match is_measure {
-                            true => self.measures.push(&id, &value).map_err(stop)?,
-                            false => self.levels.push(&id, &value).map_err(stop)?,
-                        }
-                        continue;
-                    }
-                    match self.value.take() {
-                        None => self.value = Some(value),
-                        // Of several values none is the number.
-                        Some(before) if before.len() + value.len() < RECORD_BYTES_MAX => {
-                            self.value = Some(format!("{before};{value}"));
-                        }
-                        Some(_) => return Err(stop(Fault::error("record.bytes", "a measure is too long"))),
-                    }
+        each_value(xml, &mut |id, value| match self.dsd.and_then(|dsd| dsd.role(id)) {
+            _ if id == self.primary_measure() => match self.value.take() {
+                None => {
+                    self.value = Some(value);
+                    Ok(())
                 }
-                Token::Open => xml.skip()?,
-                Token::Close | Token::End => return Ok(()),
-                Token::Text => {}
-            }
-        }
+                // Of several values none is the number.
+                Some(before) if before.len() + value.len() < RECORD_BYTES_MAX => {
+                    self.value = Some(format!("{before};{value}"));
+                    Ok(())
+                }
+                Some(_) => Err(Fault::error("record.bytes", "a measure is too long")),
+            },
+            Some(Role::Measure) => self.measures.push(id, &value),
+            _ => self.levels.push(id, &value),
+        })
     }
 
     fn presumed_role(&self, id: &str) -> Role {
@@ -199,6 +195,25 @@ impl Body<'_> {
             TIME_PERIOD => Role::Dimension,
             _ if observed_dimension(&self.at_observation) == Some(id) => Role::Dimension,
             _ => Role::Attribute,
+        }
+    }
+}
+
+/// `<Comp id="…"><Value>…</Value>…</Comp>`, since 3.0.
+fn each_value<R: Read>(
+    xml: &mut Xml<R>,
+    take: &mut dyn FnMut(&str, String) -> Result<(), Fault>,
+) -> Result<(), Stop> {
+    let id = xml.attribute("id").unwrap_or_default().to_owned();
+    loop {
+        match xml.next()? {
+            Token::Open if xml.name == "Value" => {
+                let (row, value) = (xml.row, xml.inner_text()?);
+                take(&id, value).map_err(|fault| Stop::from(fault).at(row))?;
+            }
+            Token::Open => xml.skip()?,
+            Token::Close | Token::End => return Ok(()),
+            Token::Text => {}
         }
     }
 }
