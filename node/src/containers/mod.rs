@@ -15,7 +15,8 @@ use std::{
 use flate2::read::MultiGzDecoder;
 
 use bounded::{Counted, Watched};
-use marks::{Archive, head_of};
+pub(crate) use marks::Archive;
+use marks::head_of;
 
 /// What a file may ask of this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! What a file is, by its first bytes.
 
 use super::stop::Stop;
-use crate::intake::Fault;
+use crate::{containers::Archive, intake::Fault};
 
 /// Enough for any first line that tells.
 pub const BYTES: u64 = 4096;
@@ -13,17 +13,11 @@ pub enum Family {
     Csv,
 }
 
-/// Known by their first bytes, and not read here.
-const OTHERS: [(&[u8], &str); 10] = [
-    (b"\x1f\x8b", "compressed with gzip: unpack it first"),
-    (b"PK\x03\x04", "a zip archive or a spreadsheet (.xlsx): unpack it, or save the sheet as CSV"),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd: unpack it first"),
-    (b"BZh", "compressed with bzip2: unpack it first"),
-    (b"\xfd7zXZ", "compressed with xz: unpack it first"),
-    (b"\xd0\xcf\x11\xe0", "an old spreadsheet (.xls): save the sheet as CSV"),
+/// Known by their first bytes, beside archives, and not read here. A table may begin with the letters UNA.
+const OTHERS: [(&[u8], &str); 4] = [
     (b"%PDF", "a PDF document"),
     (b"PAR1", "a Parquet file"),
-    (b"UNA", "SDMX-EDI (GESMES), which is not read: export it as SDMX-ML or SDMX-CSV"),
+    (b"UNA:+", "SDMX-EDI (GESMES), which is not read: export it as SDMX-ML or SDMX-CSV"),
     (b"UNB+", "SDMX-EDI (GESMES), which is not read: export it as SDMX-ML or SDMX-CSV"),
 ];
 
@@ -34,6 +28,10 @@ pub fn family(first: &[u8]) -> Result<Family, Stop> {
     if first.starts_with(b"\xff\xfe") || first.starts_with(b"\xfe\xff") {
         let message = "the file is UTF-16; save it as UTF-8";
         return Err(Fault::error("encoding.utf16", message).at_byte(0).into());
+    }
+    if let Some(archive) = Archive::of(first) {
+        let message = format!("the file is {}: unpack it, or save the sheet as CSV", archive.name());
+        return Err(Fault::error("file.format", message).into());
     }
     if let Some((_, what)) = OTHERS.iter().find(|(magic, _)| first.starts_with(magic)) {
         return Err(Fault::error("file.format", format!("the file is {what}")).into());
@@ -56,11 +54,14 @@ mod tests {
         assert_eq!(family(b"\xef\xbb\xbf \n<a/>").unwrap(), Family::Xml);
         assert_eq!(family(b" {}").unwrap(), Family::Json);
         assert_eq!(family(b"STRUCTURE,STRUCTURE_ID").unwrap(), Family::Csv);
+        assert_eq!(family(b"UNAIDS_REGION,year,value\n").unwrap(), Family::Csv);
+        assert_eq!(family(b"BZh,year,value\nPAC,2018,1\n").unwrap(), Family::Csv);
         for (bytes, code) in [
             (b"".as_slice(), "file.empty"),
             (b"\xff\xfe<\0", "encoding.utf16"),
             (b"\x1f\x8b\x08", "file.format"),
             (b"UNA:+.? '", "file.format"),
+            (b"BZh91AY&SY", "file.format"),
         ] {
             let Err(Stop::Fault(fault)) = family(bytes) else { panic!("{code}") };
             assert_eq!(fault.code, code);
