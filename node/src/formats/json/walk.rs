@@ -211,6 +211,8 @@ impl Seen {
             is_new
         } else {
             let Self { few, many } = self;
+            // Remembered too: what an object forgets at its end is what it remembered.
+            shared.remember(few.len());
             many.extend(few.drain(..).map(|k| shared.hash(&k)));
             let hash = shared.hash(key);
             match shared.is_shared(hash) {
@@ -231,5 +233,21 @@ impl Seen {
         }
         let message = format!("the key {} is twice in one object", cell::shown(key.as_bytes()));
         Err(shared.stop(Fault::error("json.duplicate", message)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Attack: many objects of a few keys each, every one of which gives room back that it never took.
+    #[test]
+    fn an_object_forgets_no_more_than_it_remembered() {
+        let (shared, mut seen) = (Shared::default(), Seen::default());
+        for n in 0..COMPARED_MAX + 4 {
+            seen.add::<serde_json::Error>(&n.to_string(), &shared).unwrap();
+        }
+        assert_eq!(seen.many.len(), COMPARED_MAX + 4);
+        assert!(!shared.may_remember(seen.many.len()));
     }
 }
