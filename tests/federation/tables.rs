@@ -24,6 +24,11 @@ const XML: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <m:DataSet s:structureRef="S" s:action="Replace"><Series REF_AREA="FJ" SEX="F"><Obs TIME_PERIOD="2001" OBS_VALUE="1.5" NOTE="a"/><Obs TIME_PERIOD="2002" OBS_VALUE="2"/></Series>
 <Series REF_AREA="VU" SEX="M"><Obs TIME_PERIOD="2001" OBS_VALUE="-7"/></Series></m:DataSet></m:StructureSpecificData>"#;
 
+/// Of no structure, and in another order than the key's.
+const JSON: &str = r#"{"data":{"structures":[{"dimensions":{"observation":[{"id":"REF_AREA","keyPosition":1,"values":["FJ"]},
+{"id":"SEX","keyPosition":0,"values":["F"]}]},"attributes":{"observation":[{"id":"SOURCE","values":["a","b"]}]}}],
+"dataSets":[{"observations":{"0:0":[1.5,[0,1]]}}]}}"#;
+
 const PLAIN: &str = "geo,year,value,code\nFJ,2001,12,007\nVU,2002,,1\nWS,2003,3,a\n";
 
 #[test]
@@ -54,7 +59,7 @@ fn sdmx_files_are_published_as_they_are_and_come_back_in_four_forms() {
             let words = ["get", &reference, "--out", out.to_str().unwrap(), "--format", format];
             if (dataset, format) == ("C", "sdmx-csv") {
                 spc.talanoa(&words).refused(1, "--format csv, json or parquet");
-                assert_eq!(fs::read_dir(&out).unwrap().count(), 0, "nothing is half written");
+                assert!(!out.exists(), "nothing is half written");
                 continue;
             }
             spc.talanoa(&words).ok();
@@ -77,6 +82,17 @@ fn sdmx_files_are_published_as_they_are_and_come_back_in_four_forms() {
     let out = root.path().join("D");
     fj.talanoa(&["get", "FJ/D@1", "--out", out.to_str().unwrap(), "--format", "csv"])
         .refused(1, "no table that can be read");
+    // Two files of one stem.
+    let (csv, json) = (root.path().join("e.csv"), root.path().join("e.json"));
+    fs::write(&csv, PLAIN).unwrap();
+    fs::write(&json, JSON).unwrap();
+    let words = ["publish", csv.to_str().unwrap(), json.to_str().unwrap(), "--dataset", "E", "--title", "T"];
+    fj.talanoa(&words).ok();
+    let out = root.path().join("E");
+    fj.talanoa(&["get", "FJ/E@1", "--out", out.to_str().unwrap(), "--format", "csv"]).ok();
+    assert_eq!(fs::read_to_string(out.join("derived/e.csv.csv")).unwrap(), PLAIN);
+    let table = fs::read_to_string(out.join("derived/e.json.csv")).unwrap();
+    assert_eq!(table, "SEX,REF_AREA,OBS_VALUE,SOURCE\nF,FJ,1.5,a; b\n");
     fj.judge();
     spc.judge();
 }

@@ -37,9 +37,12 @@ pub fn tables(folder: &Path, proof: &[u8], format: Format) -> Result<Vec<String>
     let structure = structure(folder, &release)?;
     let guide = Guide { structure: structure.as_ref(), mapping: mapping.as_ref() };
     let mut derived: Vec<String> = Vec::new();
-    for file in release.distributions.iter().filter(|d| !is_guide(d)) {
-        let stem = Path::new(&file.name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let table = format!("{DERIVED_FOLDER}/{stem}.{}", format.extension());
+    let files = || release.distributions.iter().filter(|d| !is_guide(d));
+    for file in files() {
+        // Beside `a.xml` the table of `a.csv` is `a.csv.csv`.
+        let is_alone = files().filter(|other| stem(other) == stem(file)).count() == 1;
+        let name = if is_alone { stem(file) } else { file.name.clone() };
+        let table = format!("{DERIVED_FOLDER}/{name}.{}", format.extension());
         if derived.contains(&table) {
             return Err(anyhow::anyhow!("two files of the release would both become {table}").into());
         }
@@ -57,6 +60,10 @@ pub fn tables(folder: &Path, proof: &[u8], format: Format) -> Result<Vec<String>
         return Err(anyhow::anyhow!("the release has no file that could hold a table").into());
     }
     Ok(derived)
+}
+
+fn stem(file: &Distribution) -> String {
+    Path::new(&file.name).file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn is_mapping(file: &Distribution) -> bool {

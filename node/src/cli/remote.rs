@@ -194,7 +194,7 @@ impl Remote {
     pub async fn get(&mut self, reference: String, out: &Path, format: Option<tables::Format>) -> Outcome {
         let request = wire::GetRequest { reference: reference.clone() };
         let mut parts = self.client.get(request).await?.into_inner();
-        fs::create_dir_all(out).with_context(|| out.display().to_string())?;
+        let _new = Folder::create(out)?;
         let staging = tempfile::Builder::new().prefix(".talanoa-").tempdir_in(out)?;
         let mut names: Vec<String> = Vec::new();
         let mut file: Option<File> = None;
@@ -253,6 +253,24 @@ impl Remote {
             );
         }
         Ok(())
+    }
+}
+
+/// Of what was not taken nothing remains, the folder neither, unless it was there before.
+struct Folder<'p>(Option<&'p Path>);
+
+impl<'p> Folder<'p> {
+    fn create(path: &'p Path) -> Result<Self, Failure> {
+        let is_new = !path.exists();
+        fs::create_dir_all(path).with_context(|| path.display().to_string())?;
+        Ok(Self(is_new.then_some(path)))
+    }
+}
+
+impl Drop for Folder<'_> {
+    fn drop(&mut self) {
+        // A folder with something in it is not removed.
+        let _ = self.0.map(fs::remove_dir);
     }
 }
 
