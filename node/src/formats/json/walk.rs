@@ -212,8 +212,9 @@ impl Seen {
         } else {
             let Self { few, many } = self;
             // Remembered too: what an object forgets at its end is what it remembered.
-            shared.remember(few.len());
-            many.extend(few.drain(..).map(|k| shared.hash(&k)));
+            let before = many.len();
+            many.extend(few.drain(..).map(|k| shared.hash(&k)).filter(|hash| shared.is_shared(*hash)));
+            shared.remember(many.len() - before);
             let hash = shared.hash(key);
             match shared.is_shared(hash) {
                 false => true,
