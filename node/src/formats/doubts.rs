@@ -4,6 +4,7 @@
 use std::{collections::HashSet, io};
 
 use super::{
+    constraints::Constraint,
     model::{Action, DataSet, OBS_VALUE, Observation, Pairs, TIME_PERIOD},
     structure::{Catalogue, Component, Dsd, Role},
     value::{self, Value},
@@ -19,6 +20,7 @@ pub struct Doubts<'a> {
     definitions: Option<&'a Catalogue>,
     /// Of the data set in hand.
     dsd: Option<&'a Dsd>,
+    constraints: Vec<&'a Constraint>,
     data_set: Vec<u8>,
     /// Not where a header leaves open which columns are dimensions.
     has_key: bool,
@@ -28,8 +30,8 @@ pub struct Doubts<'a> {
 
 impl<'a> Doubts<'a> {
     pub fn new(definitions: Option<&'a Catalogue>, limits: &Limits) -> Self {
-        let (dsd, data_set, told) = Default::default();
-        Self { definitions, dsd, data_set, has_key: true, keys: Keys::new(limits), told }
+        let (dsd, constraints, data_set, told) = Default::default();
+        Self { definitions, dsd, constraints, data_set, has_key: true, keys: Keys::new(limits), told }
     }
 
     pub fn data_set(&mut self, data_set: &DataSet<'_>, tell: Tell<'_>) {
@@ -45,6 +47,7 @@ impl<'a> Doubts<'a> {
             let message = format!("the structure given does not define {shown}: nothing was checked");
             return tell(Fault::error("structure.missing", message));
         };
+        self.constraints = definitions.constraints_of(data_set.structure, dsd);
         if !data_set.structure.is_empty() && definitions.dsd_named(data_set.structure).is_none() {
             let checked = dsd.reference();
             let message = format!("the structure given does not define {shown}: checked against {checked}");
@@ -110,6 +113,9 @@ impl<'a> Doubts<'a> {
         for dimension in dsd.dimensions.iter().filter(|d| key.get(d).is_none()) {
             let message = format!("the dimension {dimension} is missing");
             tell(Fault::error("dimension.missing", message).at(row));
+        }
+        for message in self.constraints.iter().filter_map(|c| c.excludes(key, attributes)) {
+            tell(Fault::error("constraint.excluded", message).at(row));
         }
         // Whoever merges or appends may give a part.
         let is_whole = matches!(observation.action, Action::Information | Action::Replace);

@@ -8,6 +8,7 @@ pub mod model;
 pub mod report;
 pub mod structure;
 
+mod constraints;
 mod csv;
 pub(crate) mod doubts;
 mod grouped;

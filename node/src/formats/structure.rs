@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
+    constraints::Constraint,
     model::{OBS_VALUE, TIME_PERIOD},
     versions::{Versions, parted},
 };
@@ -128,6 +129,8 @@ pub struct Catalogue {
     codelists: Versions<Codelist>,
     /// `AGENCY:SCHEME.CONCEPT`, and its codelist.
     concepts: HashMap<String, String>,
+    /// Of what may be, each with what it is attached to.
+    constraints: Vec<Constraint>,
 }
 
 impl Catalogue {
@@ -221,6 +224,42 @@ impl Catalogue {
         self.count(concept.len() + codelist.len())?;
         self.concepts.insert(concept, codelist);
         Ok(())
+    }
+
+    /// One more value of a constraint: it takes room as a code does.
+    pub fn take_value(&mut self, value: &str) -> Result<(), Fault> {
+        self.kept += usize::from(self.keeps_codes);
+        if self.kept > CODES_KEPT_MAX {
+            return Err(too_many("codes", CODES_KEPT_MAX));
+        }
+        self.charge(if self.keeps_codes { value.len() } else { 0 })
+    }
+
+    pub fn keeps_codes(&self) -> bool {
+        self.keeps_codes
+    }
+
+    pub fn add_constraint(&mut self, constraint: Constraint) -> Result<(), Fault> {
+        self.count(constraint.name.len())?;
+        if self.keeps_codes && constraint.is_allowed {
+            self.constraints.push(constraint);
+        }
+        Ok(())
+    }
+
+    /// Those of a data set that names a structure and is checked against a definition.
+    pub fn constraints_of(&self, structure: &str, dsd: &Dsd) -> Vec<&Constraint> {
+        let named = parted(structure).0;
+        let is_meant = |reference: &String| {
+            let name = parted(reference).0;
+            name == named
+                || self
+                    .places
+                    .nearest(reference)
+                    .and_then(|n| self.dsds.get(*n))
+                    .is_some_and(|d| std::ptr::eq(d, dsd))
+        };
+        self.constraints.iter().filter(|c| c.attached.iter().any(is_meant)).collect()
     }
 
     /// Of all definitions, each once.

@@ -142,3 +142,31 @@ fn a_codelist_of_which_a_part_is_given_refuses_no_code() {
     let whole: Vec<bool> = open.iter().map(|s| look_with(csv, Some(&definitions(s))).is_whole()).collect();
     assert_eq!(whole, [false, true, true, true, true]);
 }
+
+#[test]
+fn a_constraint_excludes_what_it_does_not_allow() {
+    let constraint = |kind: &str, attached: &str| {
+        STRUCTURE.replace(
+            "</m:Structures>",
+            &format!(
+                "<s:Constraints><s:ContentConstraint id='C' agencyID='A' version='1.0' {kind}><s:ConstraintAttachment>{attached}\
+                 </s:ConstraintAttachment><s:CubeRegion include='true'><c:KeyValue id='SEX'><c:Value>F</c:Value></c:KeyValue>\
+                 <c:KeyValue id='TIME_PERIOD'><c:TimeRange><c:StartPeriod>2000</c:StartPeriod></c:TimeRange></c:KeyValue></s:CubeRegion>\
+                 </s:ContentConstraint></s:Constraints></m:Structures>"
+            ),
+        )
+    };
+    let csv = "DATAFLOW,SEX,AGE,TIME_PERIOD,VALUE\nA:FLOW(1.0),F,Y0T4,2001,1\nA:FLOW(1.0),M,Y0T4,2001,1\n";
+    let flow = "<s:Dataflow><Ref id='FLOW' agencyID='A' version='1.0'/></s:Dataflow>";
+    let dsd = "<s:DataStructure>urn:sdmx:org.sdmx.infomodel.datastructure.DataStructure=A:DSD(1.0)</s:DataStructure>";
+    let other = "<s:Dataflow><Ref id='OTHER' agencyID='A' version='1.0'/></s:Dataflow>";
+    for (kind, attached, expected) in [
+        ("type='Allowed'", flow, vec![("constraint.excluded", 3)]),
+        ("role='Allowed'", dsd, vec![("constraint.excluded", 3)]),
+        ("type='Allowed'", other, vec![]),
+        ("type='Actual'", flow, vec![]),
+    ] {
+        let report = look_with(csv, Some(&definitions(&constraint(kind, attached))));
+        assert_eq!(faults(&report), expected, "{kind} {attached}");
+    }
+}

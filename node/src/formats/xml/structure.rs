@@ -4,6 +4,7 @@ use std::io::Read;
 
 use super::{
     super::{
+        constraints::{Constraint, Key, Region},
         model::DEPTH_MAX,
         reading::Reading,
         stop::Stop,
@@ -29,7 +30,7 @@ pub fn read<R: Read>(xml: &mut Xml<R>, reading: &mut Reading<'_>) -> Result<(), 
                 walk.open(xml, reading.found).map_err(|s| s.at(xml.row))?;
             }
             Token::Close => walk.close(reading.found).map_err(|s| s.at(xml.row))?,
-            Token::Text => walk.text(&xml.text),
+            Token::Text => walk.text(&xml.text, reading.found).map_err(|s| s.at(xml.row))?,
             Token::End => break,
         }
     }
@@ -49,6 +50,7 @@ struct Walk {
     scheme: String,
     /// A concept's name, and its codelist's.
     concept: Option<(String, String)>,
+    constraint: Option<Constraint>,
 }
 
 impl Walk {
@@ -82,6 +84,12 @@ impl Walk {
             ("ConceptScheme", "Concept") => {
                 self.concept = Some((format!("{}.{id}", self.scheme), String::new()));
             }
+            (list, "ContentConstraint" | "DataConstraint") if list.ends_with("Constraints") => {
+                let kind = xml.attribute("role").or(xml.attribute("type")).unwrap_or_default();
+                let (name, is_allowed) = (versioned(xml), kind == "Allowed");
+                self.constraint = Some(Constraint { name, is_allowed, ..Constraint::default() });
+            }
+            _ if self.constraint.is_some() => self.constrain(xml, found)?,
             _ => match role(parent, &xml.name) {
                 Some(role) => {
                     let mut component = component(id, role, &xml.name);
@@ -100,6 +108,38 @@ impl Walk {
         self.path.push(xml.name.clone());
         if self.path.len() > DEPTH_MAX {
             return Err(Fault::error("xml.depth", "too many elements inside each other").into());
+        }
+        Ok(())
+    }
+
+    /// A region of a constraint, the values of a component in it, and what it is attached to.
+    fn constrain<R: Read>(&mut self, xml: &Xml<R>, found: &mut Catalogue) -> Result<(), Stop> {
+        let parent = self.path.last().map(String::as_str).unwrap_or_default();
+        let Some(constraint) = &mut self.constraint else { return Ok(()) };
+        let is_included = xml.attribute("include") != Some("false");
+        match (parent, xml.name.as_str()) {
+            ("ContentConstraint" | "DataConstraint", "CubeRegion") => {
+                found.take_value("")?;
+                constraint.regions.push(Region { is_included, keys: Vec::new() });
+            }
+            ("CubeRegion", "KeyValue" | "Attribute" | "Component") => {
+                let id = xml.attribute("id").unwrap_or_default().to_owned();
+                found.take_value(&id)?;
+                let key = Key { id, is_included, ..Key::default() };
+                if let Some(region) = constraint.regions.last_mut() {
+                    region.keys.push(key);
+                }
+            }
+            ("KeyValue" | "Attribute" | "Component", "TimeRange") => {
+                let key = constraint.regions.last_mut().and_then(|region| region.keys.last_mut());
+                key.into_iter().for_each(|key| key.is_open = true);
+            }
+            ("Dataflow" | "DataStructure", "Ref") => {
+                let reference = versioned(xml);
+                found.take_value(&reference)?;
+                constraint.attached.push(reference);
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -123,10 +163,25 @@ impl Walk {
     }
 
     /// URNs as text: in 3.x in place of `<Ref>`, in 2.1 inside of `<URN>`.
-    fn text(&mut self, text: &str) {
+    fn text(&mut self, text: &str, found: &mut Catalogue) -> Result<(), Stop> {
         let urn = text.trim();
+        if let Some(constraint) = self.constraint.as_mut().filter(|_| !urn.is_empty()) {
+            let attached = structure::of_urn(urn);
+            match self.path.last().map(String::as_str) {
+                Some("Value") if found.keeps_codes() => {
+                    found.take_value(urn)?;
+                    constraint.add_value(urn);
+                }
+                Some("Dataflow" | "DataStructure" | "URN") if !attached.is_empty() => {
+                    found.take_value(&attached)?;
+                    constraint.attached.push(attached);
+                }
+                _ => {}
+            }
+            return Ok(());
+        }
         if !urn.starts_with("urn:") {
-            return;
+            return Ok(());
         }
         let mut above = self.path.iter().rev().map(String::as_str).filter(|name| *name != "URN");
         match above.next() {
@@ -139,6 +194,7 @@ impl Walk {
             Some("Structure") => self.set_definition(&structure::of_urn(urn)),
             _ => {}
         }
+        Ok(())
     }
 
     fn set_concept(&mut self, concept: &str, id: &str) {
@@ -171,6 +227,11 @@ impl Walk {
             _ if role(self.parent(), &name).is_some() => {
                 if let Some(component) = self.component.take() {
                     found.add_component(component)?;
+                }
+            }
+            "ContentConstraint" | "DataConstraint" => {
+                if let Some(constraint) = self.constraint.take() {
+                    found.add_constraint(constraint)?;
                 }
             }
             "Dataflow" => {
