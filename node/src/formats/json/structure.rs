@@ -70,8 +70,8 @@ impl<'de> Items<'de> for Each<'_, '_> {
             }
             What::Dataflow => self.found.add_dataflow(versioned, structure::of_urn(&artefact.structure)),
             What::ConceptScheme => {
-                let coded = artefact.components.into_iter().filter(|c| !c.codelist.is_empty());
-                coded.map(|c| self.found.add_concept(format!("{name}.{}", c.id), c.codelist)).collect()
+                let mut coded = artefact.components.into_iter().filter(|c| !c.codelist.is_empty());
+                coded.try_for_each(|c| self.found.add_concept(format!("{name}.{}", c.id), c.codelist))
             }
             What::Dsd => self
                 .found
