@@ -12,16 +12,23 @@ use talanoa_proto::{
     Code,
     entry::Declared,
     envelope::Envelope,
-    grant::Action,
+    grant::{Action, Grant, Scope},
     id::{Commitment, MemberId, ObjectId, ReleaseRef},
     release::Release,
 };
 
 use crate::{
+    clock::rfc3339,
+    consent::standing::{self, Standing},
+    listing,
     node::Node,
     peers::{self, hello, keeper::NodeKeeper},
     problem::Problem,
-    store::{Batch, records::Exported},
+    store::{
+        Batch,
+        records::Exported,
+        state::{Peer, State},
+    },
 };
 
 /// A release of which every file is on the shelf.
@@ -127,20 +134,39 @@ fn not_available(node: &Node, member: MemberId, reference: &ReleaseRef) -> Probl
     let Some(peer) = view.peers.get(&member) else {
         return Problem::new(Code::NotFound, "not available to you");
     };
-    let now = node.now();
-    let ended = peer.trusted.consent().grants().find_map(|(id, grant)| {
-        if peer.trusted.consent().revocation_of(id).is_some() {
-            Some(format!("your grant {} was revoked", id.short()))
-        } else if grant.not_after <= now {
-            Some(format!("your grant {} ended on {}", id.short(), crate::clock::rfc3339(grant.not_after)))
-        } else {
-            None
-        }
-    });
-    let cause =
-        ended.unwrap_or_else(|| format!("hidden, ended, or never published; ask {}", reference.member));
+    let cause = over(node, &view, peer, member, reference)
+        .unwrap_or_else(|| format!("hidden, ended, or never published; ask {}", reference.member));
     Problem::new(Code::NotFound, format!("{reference} is not available to you: {cause}"))
         .advise("talanoa catalogue lists what is; talanoa follow MEMBER brings more")
+}
+
+/// Why a grant that covers this very release gives it no longer, or not yet. Of a dataset that was never shown
+/// here only a grant that names it is known to cover it.
+fn over(node: &Node, view: &State, peer: &Peer, member: MemberId, reference: &ReleaseRef) -> Option<String> {
+    let dataset = &reference.dataset;
+    let covers = |grant: &Grant| {
+        let numbers = grant.from_number..=grant.to_number.unwrap_or(u64::MAX);
+        let named = matches!(&grant.scope, Scope::Datasets(ids) if ids.contains(dataset));
+        let shown = || listing::newest(node, view, member, dataset).is_some();
+        peer.trusted.is_for_us(&grant.grantee)
+            && reference.number.is_none_or(|n| numbers.contains(&n))
+            && (named || shown() && listing::reaches(node, view, member, &grant.scope, dataset))
+    };
+    let grants = peer.trusted.consent().grants().filter(|(_, grant)| covers(grant));
+    let standing = |(id, grant)| (standing::received(peer, id, grant, node.now()), grant.not_after, id);
+    let found: Vec<(Standing, u64, &ObjectId)> = grants.map(standing).collect();
+    if found.iter().any(|(standing, ..)| *standing == Standing::InForce) {
+        return None; // not for want of a grant
+    }
+    let (standing, _, id) = found.into_iter().max_by_key(|(_, end, _)| *end)?;
+    let id = id.short();
+    Some(match standing {
+        Standing::InForce | Standing::Suspended => return None,
+        Standing::Revoked(_) => format!("your grant {id} was revoked"),
+        Standing::Ended { at, .. } => format!("your grant {id} ended on {}", rfc3339(at)),
+        Standing::NotYet { begins } => format!("your grant {id} begins on {}", rfc3339(begins)),
+        Standing::Superseded { since } => format!("your grant {id} was replaced on {}", rfc3339(since)),
+    })
 }
 
 async fn fetch_now(node: &Arc<Node>, member: MemberId, wanted: Wanted) -> Result<(), Problem> {

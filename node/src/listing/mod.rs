@@ -76,7 +76,7 @@ fn reference(code: &str, release: &Release) -> String {
 
 /// Whether a scope reaches a dataset of that member, as its newest release stands. Of one that is not there
 /// yet, nothing is restricted.
-fn reaches(node: &Node, view: &State, publisher: MemberId, scope: &Scope, dataset: &DatasetId) -> bool {
+pub fn reaches(node: &Node, view: &State, publisher: MemberId, scope: &Scope, dataset: &DatasetId) -> bool {
     use talanoa_proto::{consent::covers, release::Sensitivity};
     match newest(node, view, publisher, dataset) {
         Some(r) => covers(scope, dataset, &r.description.themes, r.sensitivity),
