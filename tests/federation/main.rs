@@ -20,6 +20,7 @@ mod house_rules;
 mod keys;
 mod library;
 mod lines;
+mod plain_words;
 mod purge;
 mod purge_orders;
 mod refusals;

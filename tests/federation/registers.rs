@@ -15,6 +15,7 @@ use talanoa_node::{
 };
 use talanoa_proto::{
     envelope::Envelope,
+    grant::Revocation,
     id::{Commitment, ObjectId},
     identity::MemberKind,
     wire,
@@ -207,7 +208,16 @@ async fn the_register_of_holders_knows_who_is_late_and_who_contradicts_itself() 
     let first = grant(&fj, &homes[0].key_path("consent")).await;
     fj.store.commit(Batch::of(access(first, fj.now()))).await.unwrap();
     assert_eq!(state(), "held");
-    consent::revoke(&fj, &first.to_string(), true, 60, String::new()).await.unwrap();
+    // No command orders what is over already: time has passed.
+    let overdue = Revocation {
+        origin: fj.origin().unwrap(),
+        grants: vec![first],
+        purge: true,
+        purge_by: 60,
+        reason: String::new(),
+        declared_at: fj.now(),
+    };
+    fj.store.commit(Batch::of(own_entry(&Envelope::seal(&overdue, &fj.key)).unwrap().0)).await.unwrap();
     assert_eq!(state(), "purge overdue since 1970-01-01T00:01:00Z");
     consent::revoke(&fj, &first.to_string(), true, fj.now() + 3600, String::new()).await.unwrap();
     assert!(state().starts_with("purge pending until 20"), "{}", state());

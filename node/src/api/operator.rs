@@ -208,8 +208,8 @@ impl Operator for OperatorService {
     async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<Accepted>, Status> {
         let request = request.into_inner();
         let envelope = Envelope::parse(&request.envelope).map_err(Problem::from)?;
-        let (id, kind) = consent::submit(&self.node, envelope, request.terms).await?;
-        Ok(accepted(id, format!("{kind} {} is in force", id.short())))
+        let (id, sentence) = consent::submit(&self.node, envelope, request.terms).await?;
+        Ok(accepted(id, sentence))
     }
 
     async fn leave(&self, request: Request<LeaveRequest>) -> Result<Response<Accepted>, Status> {

@@ -68,7 +68,7 @@ pub enum Command {
         #[arg(long)]
         reason: String,
         /// Number of the release that replaces it
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
         corrected_by: Option<u64>,
     },
     /// Let a member read, until a date
@@ -406,7 +406,7 @@ pub struct Revoke {
     pub purge: bool,
     #[arg(long, default_value = "")]
     pub reason: String,
-    /// Last day for the purge, UTC [default: in 7 days]
+    /// Last day for the purge, UTC; within the days that the grant gives [default: all of them, mostly 7]
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = end_of_day, requires = "purge")]
     pub by: Option<u64>,
 }
@@ -463,9 +463,11 @@ pub fn dataset_or_all(typed: &str) -> Result<String, String> {
     typed.parse::<DatasetId>().map(|d| d.to_string()).map_err(|e| e.to_string())
 }
 
-/// The next midnight UTC: a day named is a day included.
+/// The next midnight UTC: a day named is a day included. Never 0, which would say that none was named.
 pub fn end_of_day(typed: &str) -> Result<u64, String> {
-    midnight(day(typed)?.next_day().ok_or("is beyond all dates")?)
+    let day = day(typed)?;
+    midnight(day)?;
+    midnight(day.next_day().ok_or("is beyond all dates")?)
 }
 
 fn start_of_day(typed: &str) -> Result<u64, String> {
@@ -580,6 +582,16 @@ mod tests {
             "revoke x --by 2027-01-01",
             "verify d --member 12",
             "grant --to SPC --dataset A --until 2027-01-01 --key k --draft d",
+            // What would say more than was typed: from the first, for ever, nothing replaced, no day.
+            "grant --to SPC --dataset A --until 2027-01-01 --from-number 0",
+            "grant --to SPC --dataset A --until 2027-01-01 --to-number 0",
+            "grant --to SPC --dataset A --until 2027-01-01 --supersedes ",
+            "grant --to SPC --dataset A --until 2027-01-01 --retention-days 0",
+            "grant --to SPC --dataset A --until 2027-01-01 --purge-days 0",
+            "grant --to SPC --dataset A --until 2027-01-01 --retention-days 999999999999999999",
+            "grant --to SPC --dataset A --until 2027-01-01 --purge-days 213503982300000",
+            "withdraw FJ/A@1 --reason wrong --corrected-by 0",
+            "deny --to SPC --until 1969-12-31 --key k",
         ] {
             let words = std::iter::once("talanoa").chain(line.split(' '));
             assert!(Cli::try_parse_from(words).is_err(), "{line}");

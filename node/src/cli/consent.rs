@@ -32,10 +32,7 @@ impl Remote {
             consent_args::Action::Aggregate => wire::Action::Aggregate.into(),
             consent_args::Action::Relay => wire::Action::Relay.into(),
         };
-        let terms = match &typed.terms {
-            Some(path) => fs::read_to_string(path).with_context(|| path.display().to_string())?,
-            None => String::new(),
-        };
+        let terms = typed.terms.as_deref().map(read_terms).transpose()?.unwrap_or_default();
         let grant = wire::DraftGrant {
             to: typed.to,
             datasets: typed.dataset,
@@ -217,4 +214,13 @@ impl Remote {
     pub async fn list(&mut self, what: &str, typed: Listing) -> Outcome {
         self.list_between(what, typed, None, None).await
     }
+}
+
+/// A file that says nothing would make a grant without terms.
+fn read_terms(path: &Path) -> Result<String, Failure> {
+    let terms = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    if terms.trim().is_empty() {
+        return Err(Failure::Usage(format!("--terms {}: the file is empty", path.display())));
+    }
+    Ok(terms)
 }

@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum, builder::NonEmptyStringValueParser, value_parser};
 use talanoa_proto::id::{DatasetId, MemberCode};
 
 use super::args::{Listing, dataset_or_all, end_of_day};
+
+/// A hundred years: what is beyond it was mistyped, and would end on no date.
+const DAYS_MAX: u64 = 36_500;
 
 /// Who signs what only the consent key may sign.
 #[derive(Clone, Debug, Default, Args)]
@@ -60,10 +63,10 @@ pub struct Grant {
     #[arg(long, conflicts_with = "dataset")]
     pub theme: Vec<String>,
     /// First release that it covers
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u64).range(1..))]
     pub from_number: u64,
     /// Last release that it covers [default: later ones too]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     pub to_number: Option<u64>,
     /// May be repeated; reading includes listing
     #[arg(long, value_enum, default_value = "read")]
@@ -78,16 +81,16 @@ pub struct Grant {
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = end_of_day)]
     pub after: Option<u64>,
     /// Days that copies may stay after the end; then they are purged [default: no duty to purge]
-    #[arg(long, value_name = "DAYS")]
+    #[arg(long, value_name = "DAYS", value_parser = value_parser!(u64).range(1..=DAYS_MAX))]
     pub retention_days: Option<u64>,
     /// Days within which a purge must be done [default: 7]
-    #[arg(long, value_name = "DAYS")]
+    #[arg(long, value_name = "DAYS", value_parser = value_parser!(u64).range(1..=DAYS_MAX))]
     pub purge_days: Option<u64>,
     /// Text that the reader must accept; it travels with every copy
     #[arg(long, value_name = "FILE")]
     pub terms: Option<PathBuf>,
     /// Replaces that grant, from the moment at which this one begins
-    #[arg(long, value_name = "GRANT")]
+    #[arg(long, value_name = "GRANT", value_parser = NonEmptyStringValueParser::new())]
     pub supersedes: Option<String>,
     /// Officer whom the grant names; may be repeated
     #[arg(long, value_name = "NAME")]

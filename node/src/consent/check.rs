@@ -3,11 +3,14 @@
 use talanoa_proto::{
     Code,
     application::Application,
-    grant::{Action, Grant, Grantee, Scope},
+    circle::Circle,
+    grant::{Action, Denial, Grant, Grantee, LiftDenial, Scope},
+    id::{MemberCode, ObjectId},
     release::Sensitivity,
 };
 
-use crate::{problem::Problem, store::state::State};
+use super::find;
+use crate::{clock::rfc3339, problem::Problem, store::state::State};
 
 /// Asked before the shape is: a date that was mistyped deserves a sentence of its own.
 pub fn lasts(not_after: u64, effective_after: u64, now: u64) -> Result<(), Problem> {
@@ -39,6 +42,62 @@ pub fn application(view: &State, application: &Application, now: u64) -> Result<
         return Err(Problem::bad_request("that key is in use already: an application has one of its own"));
     }
     Ok(())
+}
+
+/// One that is over would refuse nothing, and be taken for one that does.
+pub fn denial(view: &State, denial: &Denial, now: u64) -> Result<(), Problem> {
+    if denial.subject == Some(view.me) {
+        return Err(Problem::bad_request("a denial of oneself: the node's own data needs no consent"));
+    }
+    if denial.until.is_some_and(|until| until <= now) {
+        return Err(Problem::bad_request("it would be over before it begins: choose a later --until"));
+    }
+    Ok(())
+}
+
+pub fn lift(view: &State, lift: &LiftDenial) -> Result<(), Problem> {
+    let known = |id: &&ObjectId| view.consent.denial(id).is_some();
+    if let Some(unknown) = lift.denials.iter().find(|id| !known(id)) {
+        let sentence = format!("no denial of ours has the id {}", unknown.short());
+        return Err(Problem::new(Code::GrantUnknown, sentence).advise("talanoa grants lists them"));
+    }
+    if !view.consent.denials().any(|(id, _)| lift.denials.contains(id)) {
+        return Err(Problem::bad_request("what it lifts was lifted already"));
+    }
+    Ok(())
+}
+
+/// What is granted to a name must not mean two things.
+pub fn circle(view: &State, circle: &Circle) -> Result<(), Problem> {
+    let name = circle.name.as_str();
+    let taken = |why: &str| {
+        let advice = "choose another name, with small letters in it";
+        Err(Problem::bad_request(format!("a circle is not called {name:?}: {why}")).advise(advice))
+    };
+    if name == find::ALL_MEMBERS || name.parse::<MemberCode>().is_ok() {
+        return taken("grants would take it for the code of a member, or for all members");
+    }
+    let circles = view.consent.circles();
+    let named = |id: &&ObjectId| circles.stated(id).is_some_and(|(_, stated)| stated == name);
+    let own = |id: &&ObjectId| circles.convener(id) == Some(view.me) && Some(**id) != circle.circle;
+    match circles.ids().filter(named).find(own) {
+        Some(other) => taken(&format!("{} of ours has that name; talanoa circle set", other.short())),
+        None => Ok(()),
+    }
+}
+
+/// Until when a holder must have erased: not before now, and not later than the grant's own bound.
+pub fn purge_by(asked: u64, allowed: u64, now: u64) -> Result<u64, Problem> {
+    match asked {
+        0 => Ok(allowed),
+        by if by <= now => Err(Problem::bad_request("that day is over: choose a later --by")),
+        by if by > allowed => {
+            let bound = rfc3339(allowed);
+            Err(Problem::bad_request(format!("the purge must be done by {bound}, and --by ends later"))
+                .advise("the grant says how long a purge may take, else it is 7 days: leave --by out, or choose an earlier day"))
+        }
+        by => Ok(by),
+    }
 }
 
 pub fn grantee(view: &State, grantee: &Grantee) -> Result<(), Problem> {

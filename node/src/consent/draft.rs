@@ -93,7 +93,7 @@ fn draft_denial(node: &Node, typed: &wire::DraftDenial) -> Result<Draft, Problem
         nonce: keys::random()?,
     };
     let view = node.store.view();
-    unsigned(&view, node, &denial, "", |_| Ok(()))
+    unsigned(&view, node, &denial, "", |denial| check::denial(&view, denial, node.now()))
 }
 
 fn draft_lift(node: &Node, prefix: &str) -> Result<Draft, Problem> {
@@ -128,7 +128,7 @@ fn draft_circle(node: &Node, typed: &wire::DraftCircle) -> Result<Draft, Problem
         declared_at: node.now(),
         nonce: keys::random()?,
     };
-    unsigned(&view, node, &circle, "", |_| Ok(()))
+    unsigned(&view, node, &circle, "", |circle| check::circle(&view, circle))
 }
 
 fn draft_application(node: &Node, typed: wire::DraftApplication) -> Result<Draft, Problem> {

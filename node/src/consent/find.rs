@@ -10,6 +10,8 @@ use crate::{problem::Problem, store::state::State};
 
 /// Digits of an id that people must give at least.
 const DIGITS_MIN: usize = 8;
+/// The word for every member, where a grant says to whom.
+pub const ALL_MEMBERS: &str = "all-members";
 
 pub fn grant(view: &State, prefix: &str) -> Result<ObjectId, Problem> {
     one("grant", prefix, view.consent.grants().map(|(id, _)| *id), "talanoa grants lists them")
@@ -41,17 +43,21 @@ pub fn circle(view: &State, typed: &str) -> Result<ObjectId, Problem> {
 
 /// A member's code, a circle, or `all-members`.
 pub fn grantee(view: &State, typed: &str) -> Result<Grantee, Problem> {
-    if typed == "all-members" {
+    if typed == ALL_MEMBERS {
         return Ok(Grantee::AllMembers);
     }
-    let member = typed.parse::<MemberCode>().ok().and_then(|code| view.by_code(&code));
-    match member {
-        Some(member) => Ok(Grantee::Member(member)),
-        None => circle(view, typed).map(Grantee::Circle).map_err(|_| {
-            Problem::bad_request(format!("{typed} is neither a member of this federation nor a circle"))
-                .advise("talanoa peers, talanoa circles")
-        }),
+    if let Some(member) = typed.parse::<MemberCode>().ok().and_then(|code| view.by_code(&code)) {
+        return Ok(Grantee::Member(member));
     }
+    let circles = view.consent.circles();
+    let meant = |id: &ObjectId| {
+        id.to_string().starts_with(typed) || circles.stated(id).is_some_and(|(_, name)| name == typed)
+    };
+    if !circles.ids().any(meant) {
+        let sentence = format!("{typed:?} is neither a member of this federation nor a circle");
+        return Err(Problem::bad_request(sentence).advise("talanoa peers, talanoa circles"));
+    }
+    circle(view, typed).map(Grantee::Circle)
 }
 
 pub fn code(view: &State, member: &MemberId) -> String {

@@ -4,9 +4,11 @@
 //! holds the key that widens. Narrowing needs no officer: the node key signs it at once.
 
 pub mod check;
+pub mod denied;
 pub mod draft;
 pub mod find;
 pub mod standing;
+mod taken;
 
 use talanoa_proto::{
     application::EndApplication,
@@ -28,7 +30,7 @@ use crate::{
     store::{Batch, records::ClockMark, state::State},
 };
 
-/// Takes what officers signed, and the text that a grant asks for.
+/// Takes what officers signed, and the text that a grant asks for; says how it stands then.
 pub async fn submit(node: &Node, envelope: Envelope, terms: String) -> Result<(ObjectId, String), Problem> {
     let origin = node.origin()?;
     let declared = Declared::of(&envelope)?;
@@ -53,7 +55,7 @@ pub async fn submit(node: &Node, envelope: Envelope, terms: String) -> Result<(O
     };
     node.store.commit(batch).await?;
     enforce(node);
-    Ok((envelope.id(), declared.kind().to_owned()))
+    Ok((envelope.id(), taken::sentence(node, &envelope.id(), &declared)))
 }
 
 fn check_signed(
@@ -82,6 +84,7 @@ fn check_signed(
         }
         Declared::Circle(id, circle) => {
             twice(view.consent.circles().convener(id).is_some())?;
+            check::circle(view, circle)?;
             let stated = view.consent.circles().stated(&circle.of(*id));
             match stated {
                 Some((seq, _)) if circle.seq <= seq => Err(Problem::bad_request(
@@ -94,7 +97,15 @@ fn check_signed(
             twice(view.applications.contains_key(id))?;
             check::application(view, application, now)
         }
-        Declared::LiftDenial(_) | Declared::Revocation(..) | Declared::Denial(..) => Ok(()),
+        Declared::Denial(id, denial) => {
+            twice(view.consent.denial(id).is_some())?;
+            check::denial(view, denial, now)
+        }
+        Declared::LiftDenial(lift) => check::lift(view, lift),
+        Declared::Revocation(id, revocation) => twice(
+            view.orders.contains_key(id)
+                || revocation.grants.iter().any(|grant| view.consent.revocation_of(grant) == Some(*id)),
+        ),
         other => Err(Problem::bad_request(format!(
             "a {} is not submitted: the node makes it itself",
             other.kind()
@@ -141,11 +152,7 @@ pub async fn revoke(
         }
         (id, view.consent.get(&id).map_or(now, |g| g.purge_by(now)))
     };
-    let purge_by = match (purge, by) {
-        (false, _) => 0,
-        (true, 0) => allowed,
-        (true, by) => by,
-    };
+    let purge_by = if purge { check::purge_by(by, allowed, now)? } else { 0 };
     let revocation = Revocation { origin, grants: vec![id], purge, purge_by, reason, declared_at: now };
     let revocation = narrow(node, &revocation).await?;
     tracing::info!(grant = %id.short(), purge, "revoked");
@@ -174,6 +181,7 @@ pub async fn deny(
         declared_at: node.now(),
         nonce: keys::random()?,
     };
+    check::denial(&node.store.view(), &denial, node.now())?;
     Ok((narrow(node, &denial).await?, until))
 }
 

@@ -11,7 +11,7 @@ use super::{Filter, code, joined, reaches, scope_text};
 use crate::{
     clock::rfc3339,
     consent::{
-        action_name,
+        action_name, denied,
         standing::{self, Standing},
     },
     node::Node,
@@ -24,17 +24,19 @@ pub fn list(node: &Node, filter: &Filter) -> Vec<Value> {
     let view = node.store.view();
     let now = node.now();
     let mut rows = Vec::new();
-    let mut take = |direction, from: &MemberId, id: &ObjectId, grant: &Grant, standing: Standing| {
+    let mut take = |direction, from: &MemberId, id: &ObjectId, grant: &Grant, state: String| {
         if wants(node, &view, filter, grant) {
-            rows.push(row(&view, direction, &code(&view, from), id, grant, standing));
+            rows.push(row(&view, direction, &code(&view, from), id, grant, state));
         }
     };
     for (id, grant) in view.consent.grants() {
-        take("given", &view.me, id, grant, standing::own(&view, id, grant, now));
+        let standing = standing::own(&view, id, grant, now);
+        let remark = denied::remark(node, &view, grant).filter(|_| standing == Standing::InForce);
+        take("given", &view.me, id, grant, remark.map_or_else(|| standing.to_string(), str::to_owned));
     }
     for (member, peer) in &view.peers {
         for (id, grant) in peer.trusted.consent().grants() {
-            take("received", member, id, grant, standing::received(peer, id, grant, now));
+            take("received", member, id, grant, standing::received(peer, id, grant, now).to_string());
         }
     }
     let denials = view.consent.denials().filter(|(_, denial)| wants_denial(&view, filter, denial));
@@ -61,7 +63,7 @@ fn wants_denial(view: &State, filter: &Filter, denial: &Denial) -> bool {
         && filter.overlaps(denial.declared_at, denial.until.unwrap_or(u64::MAX))
 }
 
-fn row(view: &State, direction: &str, from: &str, id: &ObjectId, grant: &Grant, standing: Standing) -> Value {
+fn row(view: &State, direction: &str, from: &str, id: &ObjectId, grant: &Grant, state: String) -> Value {
     json!({
         "id": id.to_string(),
         "direction": direction,
@@ -73,7 +75,7 @@ fn row(view: &State, direction: &str, from: &str, id: &ObjectId, grant: &Grant, 
         "purposes": grant.purposes.join(", "),
         "obligations": obligations(grant),
         "until": rfc3339(grant.not_after),
-        "state": standing.to_string(),
+        "state": state,
     })
 }
 

@@ -9,7 +9,17 @@ use talanoa_proto::{
 };
 
 use super::state::{self, Stands};
-use crate::{consent::find, feed::carried::meet, listing, node::Node, relay, store::state::State};
+use crate::{
+    consent::{
+        denied::{self, Denied},
+        find,
+    },
+    feed::carried::meet,
+    listing,
+    node::Node,
+    relay,
+    store::state::State,
+};
 
 /// Releases named on the page; of the others it gives the number.
 const SHOWN_MAX: usize = 20;
@@ -46,17 +56,25 @@ pub struct Facts {
 pub struct Party {
     pub code: String,
     pub name: String,
-    /// A denial stands against it.
-    pub denied: bool,
+    /// What denials keep from it today of what the grant covers.
+    pub denied: Denied,
 }
 
-/// Releases that a grant covers today.
+/// Releases that a grant covers today: reference, title, state.
 #[derive(Clone, Debug, Default)]
 pub struct Covered {
-    pub shown: Vec<(String, String, bool)>,
+    pub shown: Vec<(String, String, Shown)>,
     pub more: usize,
     /// Not everything was read: there may be more still.
     pub at_least: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    Given,
+    Withdrawn,
+    /// Denied to everybody whom the grant reaches.
+    Denied,
 }
 
 pub fn gather(node: &Node, view: &State, grant: &Grant, id: Option<&ObjectId>) -> Facts {
@@ -64,6 +82,10 @@ pub fn gather(node: &Node, view: &State, grant: &Grant, id: Option<&ObjectId>) -
     let own = publisher == view.me;
     let others = view.members.keys().copied().filter(|m| *m != publisher);
     let reached: Vec<MemberId> = others.filter(|m| view.consent.reaches(&grant.grantee, *m)).collect();
+    // Of another's denials a node knows nothing.
+    let denied = |m| if own { denied::to(node, view, grant, m) } else { Denied::Nothing };
+    let parties: Vec<Party> =
+        reached.iter().map(|m| Party { denied: denied(*m), ..party(view, *m) }).collect();
     Facts {
         grant: grant.clone(),
         id: id.copied(),
@@ -71,13 +93,10 @@ pub fn gather(node: &Node, view: &State, grant: &Grant, id: Option<&ObjectId>) -
         officers: view.members.get(&publisher).map_or(1, |m| m.identity.threshold(Role::Consent)),
         own,
         circle: circle(view, &grant.grantee),
-        reached: reached
-            .iter()
-            .map(|m| Party { denied: own && denied(node, view, *m), ..party(view, *m) })
-            .collect(),
         datasets: datasets(node, view, grant),
-        covered: Some(covered(node, view, grant)),
+        covered: Some(covered(node, view, grant, &parties)),
         relay_to: own.then(|| relay_to(view, grant, &reached, node.now())),
+        reached: parties,
         relay_hours: relay::fresh_hours(view, publisher),
         stands: id.and_then(|id| state::of(view, id, grant, node.now())),
     }
@@ -85,11 +104,7 @@ pub fn gather(node: &Node, view: &State, grant: &Grant, id: Option<&ObjectId>) -
 
 fn party(view: &State, member: MemberId) -> Party {
     let name = view.members.get(&member).map(|m| m.identity.name().to_owned()).unwrap_or_default();
-    Party { code: find::code(view, &member), name, denied: false }
-}
-
-fn denied(node: &Node, view: &State, member: MemberId) -> bool {
-    view.consent.is_denied(member, None, node.now())
+    Party { code: find::code(view, &member), name, denied: Denied::Nothing }
 }
 
 fn circle(view: &State, grantee: &Grantee) -> Option<(String, Party)> {
@@ -107,11 +122,11 @@ fn datasets(node: &Node, view: &State, grant: &Grant) -> Vec<(String, Option<Sen
 }
 
 /// Own releases by dataset, newest first; of others what they offered to this node.
-fn covered(node: &Node, view: &State, grant: &Grant) -> Covered {
+fn covered(node: &Node, view: &State, grant: &Grant, reached: &[Party]) -> Covered {
     let mut covered = Covered::default();
     let code = find::code(view, &grant.origin.member);
     let mut take = |release: &Release, withdrawn| {
-        if !covers(grant, release) {
+        if !consent::is_about(grant, release) {
             return;
         }
         if covered.shown.len() == SHOWN_MAX {
@@ -119,7 +134,13 @@ fn covered(node: &Node, view: &State, grant: &Grant) -> Covered {
             return;
         }
         let name = format!("{code}/{}@{}", release.dataset, release.number);
-        covered.shown.push((name, listing::title(release).to_owned(), withdrawn));
+        let denied = !reached.is_empty() && reached.iter().all(|p| p.denied.hides(&release.dataset));
+        let shown = match (denied, withdrawn) {
+            (true, _) => Shown::Denied,
+            (false, true) => Shown::Withdrawn,
+            (false, false) => Shown::Given,
+        };
+        covered.shown.push((name, listing::title(release).to_owned(), shown));
     };
     let indexes: Vec<u64> = if grant.origin.member == view.me {
         let named = |d: &&DatasetId| !matches!(&grant.scope, Scope::Datasets(ids) if !ids.contains(d));
@@ -144,13 +165,6 @@ fn covered(node: &Node, view: &State, grant: &Grant) -> Covered {
     }
     covered.at_least = indexes.len() > READ_MAX;
     covered
-}
-
-fn covers(grant: &Grant, release: &Release) -> bool {
-    let numbers = grant.from_number..=grant.to_number.unwrap_or(u64::MAX);
-    numbers.contains(&release.number)
-        && consent::covers(&grant.scope, &release.dataset, &release.description.themes, release.sensitivity)
-        && consent::suits(&grant.grantee, false, release.sensitivity)
 }
 
 /// Whoever else may list or read something of what is carried, under a grant of its own that is live.

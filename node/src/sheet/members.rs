@@ -8,7 +8,8 @@ use talanoa_proto::{
 };
 
 use super::facts::Party;
-use crate::relay;
+
+use crate::{consent::denied::Denied, relay};
 
 #[derive(Clone, Copy, Debug)]
 pub struct Members<'a> {
@@ -29,7 +30,7 @@ impl<'a> Members<'a> {
             Some(card) => (card.identity.code().to_string(), card.identity.name().to_owned()),
             None => (member.to_string(), String::new()),
         };
-        Party { code, name, denied: false }
+        Party { code, name, denied: Denied::Nothing }
     }
 
     pub fn code(&self, member: &MemberId) -> String {

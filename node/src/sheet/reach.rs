@@ -6,9 +6,10 @@ use talanoa_proto::{
 };
 
 use super::{
-    facts::{Facts, Party},
+    facts::{Facts, Party, Shown},
     layout::{Mark, Page},
 };
+use crate::consent::denied::Denied;
 
 pub fn named(party: &Party) -> String {
     if party.name.is_empty() || party.name == party.code {
@@ -43,8 +44,15 @@ pub fn who(page: &mut Page<'_>, facts: &Facts) {
 
 fn reached(page: &mut Page<'_>, facts: &Facts) {
     for party in &facts.reached {
-        let key = if party.denied { "who.denied" } else { "who.member" };
-        page.item(key, &[("party", &named(party))]);
+        let party_name = named(party);
+        match &party.denied {
+            Denied::Nothing => page.item("who.member", &[("party", &party_name)]),
+            Denied::Everything => page.item("who.denied", &[("party", &party_name)]),
+            Denied::Datasets(ids) => {
+                let ids: Vec<&str> = ids.iter().map(|d| d.as_str()).collect();
+                page.item("who.denied_datasets", &[("party", &party_name), ("datasets", &ids.join(", "))]);
+            }
+        }
     }
     if facts.reached.is_empty() {
         page.item("who.nobody", &[]);
@@ -131,8 +139,12 @@ fn covered(page: &mut Page<'_>, facts: &Facts) {
         },
         &[],
     );
-    for (name, title, withdrawn) in &covered.shown {
-        let key = if *withdrawn { "what.withdrawn" } else { "what.release" };
+    for (name, title, shown) in &covered.shown {
+        let key = match shown {
+            Shown::Given => "what.release",
+            Shown::Withdrawn => "what.withdrawn",
+            Shown::Denied => "what.denied",
+        };
         page.item(key, &[("ref", name), ("title", title)]);
     }
     if covered.more > 0 || covered.at_least {

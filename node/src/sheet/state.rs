@@ -5,9 +5,10 @@ use talanoa_proto::{
     id::{MemberId, ObjectId},
 };
 
-use super::{layout::Page, texts::date};
+use super::{facts::Party, layout::Page, texts::date};
 use crate::{
     consent::{
+        denied::Denied,
         find,
         standing::{self, Purging, Standing},
     },
@@ -61,9 +62,11 @@ fn answers(view: &State, order: &PurgeOrder) -> Vec<Answer> {
     view.holders(order).iter().map(answer).collect()
 }
 
-pub fn write(page: &mut Page<'_>, stands: &Stands) {
+pub fn write(page: &mut Page<'_>, stands: &Stands, reached: &[Party]) {
     page.section("state.title");
+    let denied = !reached.is_empty() && reached.iter().all(|p| p.denied == Denied::Everything);
     match stands.standing {
+        Standing::InForce if denied => page.say("state.denied", &[]),
         Standing::InForce => page.say("state.in_force", &[]),
         Standing::NotYet { begins } => page.say("state.not_yet", &[("date", &date(begins))]),
         Standing::Superseded { since } => match &stands.replaced_by {

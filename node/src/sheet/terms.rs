@@ -22,7 +22,7 @@ pub fn page(facts: &Facts, texts: &Texts) -> String {
         Some(id) => page.say("page.received", &[("id", &id), ("from", &named)]),
     }
     if let Some(stands) = &facts.stands {
-        state::write(&mut page, stands);
+        state::write(&mut page, stands, &facts.reached);
     }
     who(&mut page, facts);
     what(&mut page, facts);

@@ -6,25 +6,28 @@ use talanoa_proto::{
 };
 
 use super::{
-    facts::{Covered, Facts, Party},
+    facts::{Covered, Facts, Party, Shown},
     state::{Answer, Stands},
     terms::{page, today},
     texts,
 };
-use crate::consent::standing::{Purging, Standing};
+use crate::consent::{
+    denied::Denied,
+    standing::{Purging, Standing},
+};
 
 const DAY: u64 = 86_400;
 /// 2026-11-24.
 const BEGIN: u64 = 20_781 * DAY;
 
 fn party(code: &str, name: &str) -> Party {
-    Party { code: code.into(), name: name.into(), denied: false }
+    Party { code: code.into(), name: name.into(), denied: Denied::Nothing }
 }
 
 fn published() -> Covered {
     let shown = vec![
-        ("FJ/CHILD_DEATHS@2".to_owned(), "Child deaths by age".to_owned(), false),
-        ("FJ/CHILD_DEATHS@1".to_owned(), "Child deaths".to_owned(), true),
+        ("FJ/CHILD_DEATHS@2".to_owned(), "Child deaths by age".to_owned(), Shown::Given),
+        ("FJ/CHILD_DEATHS@1".to_owned(), "Child deaths".to_owned(), Shown::Withdrawn),
     ];
     Covered { shown, more: 0, at_least: false }
 }
@@ -92,7 +95,7 @@ fn unusual() -> Facts {
     Facts {
         id: Some(ObjectId([7; 32])),
         circle: Some(("Melanesia\u{1b}[2J".into(), party("VU", "Vanuatu"))),
-        reached: vec![party("SPC", "SPC"), Party { denied: true, ..party("VU", "Vanuatu") }],
+        reached: vec![party("SPC", "SPC"), Party { denied: Denied::Everything, ..party("VU", "Vanuatu") }],
         datasets: Vec::new(),
         own: true,
         officers: 2,
@@ -113,6 +116,29 @@ fn a_typical_page_is_the_one_that_people_know() {
 fn a_page_with_everything_on_it() {
     assert_eq!(page(&unusual(), texts::of("en")) + "\n", include_str!("tests/unusual.en.txt"));
     assert_eq!(page(&unusual(), texts::of("fr")) + "\n", include_str!("tests/unusual.fr.txt"));
+}
+
+/// What a denial keeps back is not called covered, by whichever denial.
+#[test]
+fn a_denial_of_the_dataset_is_on_the_page() {
+    let standing = Standing::InForce;
+    let mut facts = Facts {
+        id: Some(ObjectId([7; 32])),
+        covered: Some(published()),
+        stands: Some(Stands { standing, replaced_by: None, answers: Vec::new() }),
+        ..typical()
+    };
+    let some = Denied::Datasets(["CHILD_DEATHS".parse().unwrap()].into());
+    facts.reached[0].denied = some.clone();
+    let partly = page(&facts, texts::of("en"));
+    assert!(
+        some.hides(&"CHILD_DEATHS".parse().unwrap()) && partly.contains("of CHILD_DEATHS it gets nothing")
+    );
+    facts.reached[0].denied = Denied::Everything;
+    facts.covered.iter_mut().for_each(|covered| covered.shown[0].2 = Shown::Denied);
+    let whole = page(&facts, texts::of("en"));
+    assert!(whole.contains("nothing is given under it now") && whole.contains("it is not given"), "{whole}");
+    assert!(page(&facts, texts::of("fr")).contains("sous refus"));
 }
 
 #[test]
