@@ -1,14 +1,25 @@
 //! Signed objects in the standard's own form, for tools that know nothing of this software.
 
-use talanoa_proto::{Code, envelope::Envelope, id::ReleaseRef};
+use talanoa_proto::{
+    Code,
+    entry::Declared,
+    envelope::Envelope,
+    id::{ObjectId, ReleaseRef},
+};
 
-use crate::{node::Node, problem::Problem, store::Store};
+use crate::{
+    consent::find,
+    node::Node,
+    problem::Problem,
+    store::{Store, records::Record},
+};
 
-/// DSSE JSON of a release (by reference) or of a grant given or received (by the first digits of its id).
+/// DSSE JSON of a release (by reference), or of a grant or receipt given or received (by the first digits of
+/// its id).
 pub fn dsse(node: &Node, what: &str) -> Result<String, Problem> {
     let envelope = match what.parse::<ReleaseRef>() {
         Ok(reference) => release(node, &reference)?,
-        Err(_) => grant(node, what)?,
+        Err(_) => by_id(node, what)?,
     };
     Ok(Envelope::parse(&envelope)?.to_dsse_json())
 }
@@ -32,39 +43,50 @@ fn release(node: &Node, reference: &ReleaseRef) -> Result<bytes::Bytes, Problem>
     Ok(held.record.envelope)
 }
 
-fn grant(node: &Node, digits: &str) -> Result<bytes::Bytes, Problem> {
-    let mut found = matching(&node.store, digits);
+fn by_id(node: &Node, digits: &str) -> Result<bytes::Bytes, Problem> {
+    let mut found = match digits.len() >= find::DIGITS_MIN {
+        true => matching(&node.store, digits),
+        false => Vec::new(),
+    };
     match (found.pop(), found.pop()) {
         (Some(envelope), None) => Ok(envelope),
         (None, _) => {
-            let message =
-                format!("{digits:?} is neither a release (FJ/NAME@1) nor the beginning of a grant's id");
-            Err(Problem::new(Code::GrantUnknown, message).advise("talanoa grants"))
+            let message = format!(
+                "{digits:?} is neither a release (FJ/NAME@1) nor the first {} digits, or more, of the id of a grant \
+                 or receipt",
+                find::DIGITS_MIN
+            );
+            Err(Problem::new(Code::GrantUnknown, message).advise("talanoa grants, talanoa receipts"))
         }
-        _ => Err(Problem::new(
-            Code::GrantUnknown,
-            format!("several grants begin with {digits}: give more digits"),
-        )),
+        _ => Err(Problem::new(Code::GrantUnknown, format!("several begin with {digits}: give more digits"))),
     }
 }
 
+/// Grants and receipts, given and received.
 fn matching(store: &Store, digits: &str) -> Vec<bytes::Bytes> {
-    let begins = |id: &talanoa_proto::id::ObjectId| digits.len() >= 4 && id.to_string().starts_with(digits);
-    let own: Vec<u64> = {
+    let begins = |id: &ObjectId| id.to_string().starts_with(digits);
+    let (mut own, mut foreign, mut taken) = (Vec::new(), Vec::new(), Vec::new());
+    let mut receipts = Vec::new();
+    {
         let view = store.view();
-        view.grant_entries.iter().filter(|(id, _)| begins(id)).map(|(_, index)| *index).collect()
-    };
-    let foreign: Vec<_> = {
-        let view = store.view();
-        let of = |(member, peer): (&talanoa_proto::id::MemberId, &crate::store::state::Peer)| {
-            let member = *member;
+        own.extend(view.grant_entries.iter().filter(|(id, _)| begins(id)).map(|(_, index)| *index));
+        for (member, peer) in &view.peers {
             let found = peer.grant_entries.iter().filter(|(id, _)| begins(id));
-            found.map(|(_, index)| (member, *index)).collect::<Vec<_>>()
-        };
-        view.peers.iter().flat_map(of).collect()
-    };
+            foreign.extend(found.map(|(_, index)| (*member, *index)));
+            receipts.extend(peer.purges.values().flat_map(|purge| purge.receipts.keys().copied()));
+        }
+        taken.extend(view.receipts_taken.iter().filter(|(id, _)| begins(id)).map(|(_, at)| *at));
+    }
     let own = own.into_iter().filter_map(|index| Some(store.own_entry(index)?.record.envelope));
     let foreign =
         foreign.into_iter().filter_map(|(m, index)| Some(store.foreign_entry(&m, index)?.record.envelope));
-    own.chain(foreign).collect()
+    let given = receipts.into_iter().filter_map(|index| {
+        let held = store.own_entry(index)?;
+        matches!(&held.declared, Declared::PurgeReceipt(id, _) if begins(id)).then_some(held.record.envelope)
+    });
+    let taken = taken.into_iter().filter_map(|at| match store.record(at)? {
+        Record::ReceiptTaken(taken) => Some(taken.envelope),
+        _ => None,
+    });
+    own.chain(foreign).chain(given).chain(taken).collect()
 }

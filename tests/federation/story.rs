@@ -66,8 +66,17 @@ fn a_release_crosses_a_border_and_comes_back() {
     assert_eq!(
         (receipt["releases"].as_u64(), receipt["exceptions"].as_u64()),
         (Some(2), Some(1)),
-        "the export is named"
+        "the export is counted"
     );
+    // Which copy it is, of which grant, and the signed statement itself, on both sides.
+    let kept = &receipt["not_erased"][0];
+    assert!(kept["release"].as_str().unwrap().starts_with("FJ/CHILD_DEATHS@"), "{kept}");
+    assert_eq!((&receipt["grants"][0], &kept["reason"]), (&grant.as_str().into(), &"exported".into()));
+    assert!(fj.talanoa(&["receipts"]).ok().contains("exported"));
+    let id = receipt["id"].as_str().unwrap();
+    let signed = fj.talanoa(&["export", &id[..8]]).ok();
+    assert!(signed.contains("purge-receipt"), "{signed}");
+    assert_eq!(signed, spc.talanoa(&["export", id]).ok());
     fj.judge();
     spc.judge();
 }

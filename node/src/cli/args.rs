@@ -148,7 +148,7 @@ pub enum Command {
     },
     /// Print the signed object itself as DSSE JSON, for other people's verifiers
     Export {
-        /// A release (FJ/CHILD_DEATHS@3), or the first digits of a grant's id
+        /// A release (FJ/CHILD_DEATHS@3), or the id of a grant or receipt, at least its first 8 digits
         what: String,
     },
     /// Check a folder that `get` wrote; needs no node and no network

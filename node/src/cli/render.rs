@@ -79,20 +79,36 @@ fn is_blank(value: Option<&Value>) -> bool {
     match value {
         None | Some(Value::Null) => true,
         Some(Value::String(s)) => s.is_empty(),
+        Some(Value::Array(items)) => items.is_empty(),
         Some(_) => false,
     }
 }
 
 fn cell(value: Option<&Value>) -> String {
-    let text = value.filter(|v| !is_blank(Some(v))).map_or_else(|| "–".to_owned(), plain);
+    let text = match value.filter(|v| !is_blank(Some(v))) {
+        None => return "–".to_owned(),
+        Some(Value::Array(items)) => return joined(items, shortened),
+        Some(value) => shortened(value),
+    };
+    text.chars().take(60).collect()
+}
+
+fn shortened(value: &Value) -> String {
+    let text = plain(value);
     let is_id = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
-    if is_id { text[..HEX_SHOWN].to_owned() } else { text.chars().take(60).collect() }
+    if is_id { text[..HEX_SHOWN].to_owned() } else { text }
+}
+
+fn joined(items: &[Value], one: impl Fn(&Value) -> String) -> String {
+    items.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
 /// A peer's words must not move the cursor or colour the screen.
 fn plain(value: &Value) -> String {
     let text = match value {
         Value::String(s) => s.clone(),
+        Value::Array(items) => joined(items, plain),
+        Value::Object(fields) => fields.values().map(plain).collect::<Vec<_>>().join(" "),
         other => other.to_string(),
     };
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
@@ -113,6 +129,16 @@ mod tests {
         let expected =
             "REF         BYTES  ID\nFJ/A@1          5  abababababab\nFJ/LONG@12  12345  cdcdcdcdcdcd\n";
         assert_eq!(table("releases", &rows), expected);
+    }
+
+    #[test]
+    fn lists_are_read_and_not_counted() {
+        let kept = json!([{"release": "FJ/A@1", "at": "2026", "reason": "exported"}]);
+        let rows =
+            [json!({"id": "x", "grants": ["ab".repeat(32), "cd".repeat(32)], "kept": kept, "none": []})];
+        let expected =
+            "ID  GRANTS                      KEPT\nx   abababababab; cdcdcdcdcdcd  FJ/A@1 2026 exported\n";
+        assert_eq!(table("receipts", &rows), expected);
     }
 
     #[test]

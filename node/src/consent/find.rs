@@ -9,7 +9,7 @@ use talanoa_proto::{
 use crate::{problem::Problem, store::state::State};
 
 /// Digits of an id that people must give at least.
-const DIGITS_MIN: usize = 8;
+pub const DIGITS_MIN: usize = 8;
 /// The word for every member, where a grant says to whom.
 pub const ALL_MEMBERS: &str = "all-members";
 
@@ -72,7 +72,8 @@ fn one(
 ) -> Result<ObjectId, Problem> {
     let mut found = ids.filter(|id| id.to_string().starts_with(prefix));
     let unknown = |sentence: String| {
-        Err(Problem::new(Code::GrantUnknown, sentence).advise(format!("{list}; give at least 8 digits")))
+        Err(Problem::new(Code::GrantUnknown, sentence)
+            .advise(format!("{list}; give at least {DIGITS_MIN} digits")))
     };
     match (found.next(), found.next()) {
         (Some(id), None) if prefix.len() >= DIGITS_MIN => Ok(id),

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 use talanoa_proto::{
     consent::ConsentState,
     entry::Declared,
-    grant::PurgeReceipt,
+    grant::{PurgeException, PurgeReceipt},
     id::{DatasetId, MemberId, ObjectId},
 };
 
-use super::{Filter, code, reaches};
+use super::{Filter, code, reaches, reference};
 use crate::{
     clock::rfc3339,
     node::Node,
@@ -62,9 +62,11 @@ fn awaited(node: &Node, filter: &Filter, revocation: &ObjectId, order: &PurgeOrd
                 "direction": "awaited",
                 "member": code(&view, &holder),
                 "revocation": revocation.to_string(),
+                "grants": strings(&order.grants),
                 "releases": Value::Null,
                 "bytes": Value::Null,
                 "exceptions": Value::Null,
+                "not_erased": [],
                 "completed": Value::Null,
                 "state": if overdue { format!("overdue since {by}") } else { format!("due by {by}") },
             })
@@ -121,10 +123,28 @@ fn row(
         "direction": direction,
         "member": code(&node.store.view(), member),
         "revocation": receipt.revocation.to_string(),
+        "grants": strings(&receipt.grants),
         "releases": receipt.releases.len(),
         "bytes": receipt.releases.iter().fold(0, |sum: u64, (_, b)| sum.saturating_add(*b)),
         "exceptions": receipt.exceptions.len(),
+        "not_erased": receipt.exceptions.iter().map(|e| exception(node, e)).collect::<Vec<_>>(),
         "completed": rfc3339(receipt.completed_at),
         "state": state,
+    })
+}
+
+fn strings(ids: &[ObjectId]) -> Vec<String> {
+    ids.iter().map(ToString::to_string).collect()
+}
+
+/// A copy that people of the holder took out of its node. Ours has a name; of one that was erased here no more
+/// is left than its commitment.
+fn exception(node: &Node, exception: &PurgeException) -> Value {
+    let own = node.store.own_release(&exception.commitment);
+    let named = own.as_ref().and_then(|held| held.release()).map(|r| reference(node.code.as_str(), r));
+    json!({
+        "release": named.unwrap_or_else(|| exception.commitment.to_string()),
+        "at": rfc3339(exception.at),
+        "reason": exception.reason,
     })
 }

@@ -84,6 +84,8 @@ pub struct State {
     /// Where statements about our releases lie, by the relay and the index in its journal: one that arrives twice
     /// at the same moment is written twice and counts once.
     pub carriages_taken: BTreeMap<(MemberId, u64), Position>,
+    /// Where each receipt of a holder lies.
+    pub receipts_taken: BTreeMap<ObjectId, Position>,
     /// The highest time that the ledger names.
     pub time_mark: u64,
 }
@@ -257,6 +259,7 @@ impl State {
             carried_unstated: BTreeMap::new(),
             carriage_entries: BTreeMap::new(),
             carriages_taken: BTreeMap::new(),
+            receipts_taken: BTreeMap::new(),
             time_mark: 0,
         }
     }

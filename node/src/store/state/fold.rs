@@ -74,6 +74,7 @@ impl State {
                     (declared, id(&taken.member))
                     && let Some(order) = self.orders.get_mut(&receipt.revocation)
                 {
+                    self.receipts_taken.entry(*receipt_id).or_insert(at);
                     let receipts = order.receipts.entry(member).or_default();
                     if !receipts.iter().any(|taken| taken.id == *receipt_id) {
                         receipts.push(TakenReceipt { id: *receipt_id, at, receipt: receipt.clone() });
