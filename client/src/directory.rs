@@ -318,8 +318,12 @@ impl Shelf for Directory {
             fs::rename(partial.join(n.to_string()), partial.join(&file.name))?;
             remove_if_there(&partial.join(format!("{n}.pages")))?;
         }
-        let json = serde_json::to_vec_pretty(&self.provenance(peer, proven, manifest)?)
-            .map_err(|e| KeepError::Damaged(e.to_string()))?;
+        let provenance = self.provenance(peer, proven, manifest)?;
+        if let Some(terms) = provenance.terms_beside() {
+            fs::write(partial.join(provenance::TERMS_FILE), terms)?;
+            File::open(partial.join(provenance::TERMS_FILE))?.sync_all()?;
+        }
+        let json = serde_json::to_vec_pretty(&provenance).map_err(|e| KeepError::Damaged(e.to_string()))?;
         fs::write(partial.join(provenance::FILE_NAME), json)?;
         File::open(partial.join(provenance::FILE_NAME))?.sync_all()?;
         File::open(&partial)?.sync_all()?;

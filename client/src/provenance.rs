@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use talanoa_proto::{merkle::Hash, wire};
 
 pub const FILE_NAME: &str = "provenance.json";
+/// The terms of the grant as a text, for people: what [`FILE_NAME`] says of them, laid beside it.
+pub const TERMS_FILE: &str = "provenance.terms.txt";
 /// A folder beside the signed files for what was made from them; it proves nothing and is not judged.
 pub const DERIVED_FOLDER: &str = "derived";
 pub const FORMAT: &str = "talanoa-provenance/1";
@@ -29,6 +31,14 @@ pub struct Provenance {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terms: Option<String>,
     pub files: Vec<File>,
+}
+
+impl Provenance {
+    /// What [`TERMS_FILE`] holds; nothing where a signed file has taken that name.
+    pub fn terms_beside(&self) -> Option<&str> {
+        let taken = self.files.iter().any(|file| file.name == TERMS_FILE);
+        self.terms.as_deref().filter(|_| !taken)
+    }
 }
 
 /// A journal entry with its place in the tree, and the signed head of that tree.

@@ -15,7 +15,7 @@ use talanoa_proto::{
     trusted::{EntryError, TrustedPeer, VerifiedEntry},
 };
 
-use crate::provenance::{DERIVED_FOLDER, FILE_NAME, FORMAT, Proven, Provenance};
+use crate::provenance::{DERIVED_FOLDER, FILE_NAME, FORMAT, Proven, Provenance, TERMS_FILE};
 
 const PROVENANCE_BYTES_MAX: u64 = 64 << 20;
 
@@ -101,7 +101,8 @@ pub fn verify(dir: &Path, pins: Pins) -> Result<Verified, VerifyError> {
         None => None,
         Some(p) => Some(check_grant(&proven(p)?, release, &charter, provenance.terms.as_deref())?),
     };
-    check_files(dir, release)?;
+    // Without a grant nothing says whose terms they are.
+    check_files(dir, release, grant.as_ref().and_then(|_| provenance.terms_beside()))?;
     Ok(Verified {
         federation: charter.federation(),
         federation_name: charter.charter.name.clone(),
@@ -186,13 +187,18 @@ fn is_folder(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|m| m.is_dir())
 }
 
-/// Exactly the named files, each byte for byte; nothing else in the folder but what was derived from them.
-fn check_files(dir: &Path, release: &Release) -> Result<(), VerifyError> {
+/// Exactly the named files, each byte for byte; nothing else in the folder but the terms, which were checked
+/// against the grant, and what was derived from the files.
+fn check_files(dir: &Path, release: &Release, terms: Option<&str>) -> Result<(), VerifyError> {
     let named: BTreeSet<&str> = release.distributions.iter().map(|d| d.name.as_str()).collect();
     let io = |path: &Path, source| VerifyError::Io { path: path.display().to_string(), source };
     for entry in fs::read_dir(dir).map_err(|e| io(dir, e))? {
         let entry = entry.map_err(|e| io(dir, e))?;
         let name = entry.file_name().to_string_lossy().into_owned();
+        if let Some(terms) = terms.filter(|_| name == TERMS_FILE) {
+            check_terms(&entry.path(), terms)?;
+            continue;
+        }
         let is_derived = name == DERIVED_FOLDER && is_folder(&entry.path());
         if name != FILE_NAME && !is_derived && !named.contains(name.as_str()) {
             return Err(VerifyError::Unnamed(name));
@@ -221,6 +227,15 @@ fn check_files(dir: &Path, release: &Release) -> Result<(), VerifyError> {
         return Err(VerifyError::File { name: file.name.clone(), problem });
     }
     Ok(())
+}
+
+fn check_terms(path: &Path, terms: &str) -> Result<(), VerifyError> {
+    let is_plain = fs::symlink_metadata(path).is_ok_and(|m| m.is_file() && m.len() == terms.len() as u64);
+    let problem = "altered: not the terms that the grant names".to_owned();
+    match is_plain && fs::read(path).is_ok_and(|bytes| bytes == terms.as_bytes()) {
+        true => Ok(()),
+        false => Err(VerifyError::File { name: TERMS_FILE.to_owned(), problem }),
+    }
 }
 
 /// Bytes and SHA-256 of a file.

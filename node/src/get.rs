@@ -10,7 +10,6 @@ use talanoa_client::{
 };
 use talanoa_proto::{
     Code,
-    entry::Declared,
     envelope::Envelope,
     grant::{Action, Grant, Scope},
     id::{Commitment, MemberId, ObjectId, ReleaseRef},
@@ -19,7 +18,10 @@ use talanoa_proto::{
 
 use crate::{
     clock::rfc3339,
-    consent::standing::{self, Standing},
+    consent::{
+        find::terms_of,
+        standing::{self, Standing},
+    },
     listing,
     node::Node,
     peers::{self, hello, keeper::NodeKeeper},
@@ -104,7 +106,11 @@ async fn foreign(node: &Arc<Node>, member: MemberId, reference: &ReleaseRef) -> 
         inclusion: record.inclusion.iter().cloned().map(Blob).collect(),
         checkpoint: Blob(record.note.clone()),
     };
-    let terms = grant.and_then(|id| terms_of(node, member, &id));
+    let terms = {
+        let view = node.store.view();
+        let given = grant.and_then(|id| view.peers.get(&member)?.trusted.consent().get(&id));
+        given.and_then(|grant| terms_of(node, &view, grant))
+    };
     let grant_index =
         grant.and_then(|g| node.store.view().peers.get(&member)?.grant_entries.get(&g).copied());
     let grant = grant_index
@@ -112,20 +118,6 @@ async fn foreign(node: &Arc<Node>, member: MemberId, reference: &ReleaseRef) -> 
         .map(|held| proven(&held.record));
     let provenance = gather(node, member, &release, proven(&held.record), grant, terms)?;
     Ok(Gotten { commitment, release, provenance })
-}
-
-/// The text that a grant given to us asks for.
-fn terms_of(node: &Node, member: MemberId, grant: &ObjectId) -> Option<String> {
-    let index = {
-        let view = node.store.view();
-        let peer = view.peers.get(&member)?;
-        let hash = peer.trusted.consent().get(grant)?.obligations.terms_sha256?;
-        *peer.terms.get(&hash)?
-    };
-    match node.store.foreign_entry(&member, index)?.declared {
-        Declared::Terms(terms) => Some(terms.text),
-        _ => None,
-    }
 }
 
 /// Told from our own ledger: the publisher's answer would be the same for every cause.

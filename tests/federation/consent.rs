@@ -111,15 +111,26 @@ fn ranges_themes_classes_terms_and_successors_hold_between_processes() {
     // A successor with terms: the first grant ends, the text comes with every copy.
     let terms = root.path().join("terms.txt");
     fs::write(&terms, "No figure below ten leaves the building.\n").unwrap();
-    fj.decide(&format!(
+    let second = fj.decide(&format!(
         "grant --to SPC --dataset A --from-number 3 --supersedes {first} --terms {} --until {until}",
         terms.display()
     ));
     wait_for("the third is held", || spc.held().contains(&"FJ/A@3".to_owned()).then_some(()));
+    for member in [&fj, &spc] {
+        let sheet = member.talanoa(&["grants", "show", &second]).ok();
+        assert!(sheet.contains("\n  No figure below ten leaves the building.\n"), "{sheet}");
+    }
     let out = root.path().join("out");
     spc.talanoa(&["get", "FJ/A@3", "--out", out.to_str().unwrap()]).ok();
     let proof = fs::read_to_string(out.join("provenance.json")).unwrap();
     assert!(proof.contains("No figure below ten"), "{proof}");
+    // A file for people too, which is checked with the rest.
+    let beside = out.join("provenance.terms.txt");
+    assert_eq!(fs::read(&beside).unwrap(), fs::read(&terms).unwrap());
+    spc.talanoa(&["verify", out.to_str().unwrap()]).ok();
+    fs::write(&beside, "Do as you like.\n").unwrap();
+    spc.talanoa(&["verify", out.to_str().unwrap()]).refused(1, "provenance.terms.txt: altered");
+    fs::remove_file(&beside).unwrap();
     spc.talanoa(&["verify", out.to_str().unwrap()]).ok();
     fs::write(out.join("provenance.json"), proof.replace("below ten", "below two")).unwrap();
     spc.talanoa(&["verify", out.to_str().unwrap()]).refused(1, "terms");

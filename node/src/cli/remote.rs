@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context;
-use talanoa_client::provenance;
+use talanoa_client::provenance::{self, Provenance};
 use talanoa_proto::{
     charter::Card,
     release::is_plain_name,
@@ -224,6 +224,11 @@ impl Remote {
             None => Vec::new(),
         };
         names.push(provenance::FILE_NAME.to_owned());
+        let proven: Provenance = serde_json::from_slice(&proof).context("provenance")?;
+        if let Some(terms) = proven.terms_beside() {
+            fs::write(staging.path().join(provenance::TERMS_FILE), terms)?;
+            names.push(provenance::TERMS_FILE.to_owned());
+        }
         names.extend(derived.iter().cloned());
         for name in &names {
             refuse_to_overwrite(&staging.path().join(name), &out.join(name))?;

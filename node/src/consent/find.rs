@@ -2,11 +2,12 @@
 
 use talanoa_proto::{
     Code,
-    grant::Grantee,
+    entry::Declared,
+    grant::{Grant, Grantee},
     id::{MemberCode, MemberId, ObjectId},
 };
 
-use crate::{problem::Problem, store::state::State};
+use crate::{node::Node, problem::Problem, store::state::State};
 
 /// Digits of an id that people must give at least.
 pub const DIGITS_MIN: usize = 8;
@@ -62,6 +63,21 @@ pub fn grantee(view: &State, typed: &str) -> Result<Grantee, Problem> {
 
 pub fn code(view: &State, member: &MemberId) -> String {
     view.code_of(member).map_or_else(|| member.short(), ToString::to_string)
+}
+
+/// The text that a grant asks its reader to accept, given or received.
+pub fn terms_of(node: &Node, view: &State, grant: &Grant) -> Option<String> {
+    let hash = grant.obligations.terms_sha256?;
+    let publisher = grant.origin.member;
+    let declared = if publisher == view.me {
+        node.store.own_entry(*view.terms.get(&hash)?)?.declared
+    } else {
+        node.store.foreign_entry(&publisher, *view.peers.get(&publisher)?.terms.get(&hash)?)?.declared
+    };
+    match declared {
+        Declared::Terms(terms) => Some(terms.text),
+        _ => None,
+    }
 }
 
 fn one(

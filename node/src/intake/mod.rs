@@ -22,6 +22,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use talanoa_client::provenance;
 use talanoa_proto::release::is_plain_name;
 
 use crate::formats::{self, Guide};
@@ -139,14 +140,16 @@ pub enum IntakeError {
 /// The name under which a file is published: a name, never a path.
 pub fn file_name(path: &Path) -> Result<String, Refused> {
     let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-    if is_plain_name(name) && name != talanoa_client::provenance::FILE_NAME {
+    // They lie beside the files in every copy.
+    let reserved = [provenance::FILE_NAME, provenance::TERMS_FILE];
+    if is_plain_name(name) && !reserved.contains(&name) {
         return Ok(name.to_owned());
     }
     let message = format!(
         "{} cannot be a file name in a release: UTF-8 of at most 255 bytes, not starting with a dot, \
          without / \\ : and control characters, and not {}",
         cell::shown(path.as_os_str().as_encoded_bytes()),
-        talanoa_client::provenance::FILE_NAME
+        reserved.join(" or ")
     );
     Err(Refused::of(Fault::error("file.name", message)))
 }

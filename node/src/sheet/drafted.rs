@@ -12,7 +12,7 @@ use crate::clock::rfc3339;
 /// Of what officers sign; of anything else there is none.
 pub fn page(declared: &Declared, members: &Members<'_>, lang: &str) -> Option<String> {
     match declared {
-        Declared::Grant(_, grant) => Some(terms::page(&facts(grant, members), texts::of(lang))),
+        Declared::Grant(_, grant) => Some(terms::page(&facts(grant, members), None, texts::of(lang))),
         Declared::Denial(_, denial) => Some(self::denial(denial, members)),
         Declared::LiftDenial(lift) => Some(self::lift(lift)),
         Declared::Circle(_, circle) => Some(self::circle(circle, members)),

@@ -1,6 +1,6 @@
 //! How a page is laid out: sections, wrapped lines, and the mark at the end of each term.
 
-use super::texts::Texts;
+use super::texts::{Texts, harmless};
 
 const WIDTH: usize = 80;
 const DAY_SECONDS: u64 = 86_400;
@@ -53,6 +53,11 @@ impl<'a> Page<'a> {
     pub fn item(&mut self, key: &str, values: &[(&str, &str)]) {
         let item = self.texts.fill(key, values);
         self.wrap("    ", &item);
+    }
+
+    /// Somebody's own words, line by line.
+    pub fn quote(&mut self, text: &str) {
+        text.lines().for_each(|line| self.wrap("  ", &harmless(line)));
     }
 
     pub fn term(&mut self, mark: Mark, key: &str, values: &[(&str, &str)]) {

@@ -34,24 +34,20 @@ pub fn of(node: &Node, prefix: &str, lang: &str) -> Result<String, Problem> {
     match (find::grant(&view, prefix), found.next(), found.next()) {
         (Ok(id), None, _) => {
             let grant = view.consent.get(&id).ok_or_else(|| Problem::internal("a grant is gone"))?;
-            page(node, &view, grant, Some(&id), lang)
+            Ok(of_grant(node, &view, grant, &id, lang))
         }
-        (Err(_), Some((id, grant)), None) if prefix.len() >= 8 => page(node, &view, grant, Some(id), lang),
+        (Err(_), Some((id, grant)), None) if prefix.len() >= find::DIGITS_MIN => {
+            Ok(of_grant(node, &view, grant, id, lang))
+        }
         (Err(problem), None, _) => Err(problem),
-        (Err(problem), ..) if prefix.len() < 8 => Err(problem),
+        (Err(problem), ..) if prefix.len() < find::DIGITS_MIN => Err(problem),
         _ => Err(Problem::bad_request("several grants begin with these digits: give more")),
     }
 }
 
-fn page(
-    node: &Node,
-    view: &State,
-    grant: &Grant,
-    id: Option<&ObjectId>,
-    lang: &str,
-) -> Result<String, Problem> {
-    let facts = facts::gather(node, view, grant, id);
-    Ok(terms::page(&facts, texts::of(lang)))
+fn of_grant(node: &Node, view: &State, grant: &Grant, id: &ObjectId, lang: &str) -> String {
+    let facts = facts::gather(node, view, grant, Some(id));
+    terms::page(&facts, find::terms_of(node, view, grant).as_deref(), texts::of(lang))
 }
 
 /// What a draft says, and below it, of a grant, what it comes to today: that is not signed.

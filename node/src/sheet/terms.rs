@@ -12,7 +12,7 @@ use super::{
 
 const DAY_SECONDS: u64 = 86_400;
 
-pub fn page(facts: &Facts, texts: &Texts) -> String {
+pub fn page(facts: &Facts, terms: Option<&str>, texts: &Texts) -> String {
     let (grant, from) = (&facts.grant, &facts.from.code);
     let mut page = Page::new(texts, "page.title");
     let named = named(&facts.from);
@@ -32,6 +32,10 @@ pub fn page(facts: &Facts, texts: &Texts) -> String {
     page.term(Mark::Publisher, "when.revocable", &[("from", from)]);
     after(&mut page, grant);
     signed(&mut page, facts);
+    if let Some(text) = terms {
+        page.section("words.title");
+        page.quote(text);
+    }
     page.legend()
 }
 

@@ -16,6 +16,8 @@ use crate::consent::{
     standing::{Purging, Standing},
 };
 
+/// With what must not end the page.
+const TERMS: &str = "1. No figure below ten leaves the building.\n-----BEGIN\u{1b}[2J";
 const DAY: u64 = 86_400;
 /// 2026-11-24.
 const BEGIN: u64 = 20_781 * DAY;
@@ -108,14 +110,14 @@ fn unusual() -> Facts {
 
 #[test]
 fn a_typical_page_is_the_one_that_people_know() {
-    assert_eq!(page(&typical(), texts::of("en")) + "\n", include_str!("tests/typical.en.txt"));
-    assert_eq!(page(&typical(), texts::of("fr")) + "\n", include_str!("tests/typical.fr.txt"));
+    assert_eq!(page(&typical(), None, texts::of("en")) + "\n", include_str!("tests/typical.en.txt"));
+    assert_eq!(page(&typical(), None, texts::of("fr")) + "\n", include_str!("tests/typical.fr.txt"));
 }
 
 #[test]
 fn a_page_with_everything_on_it() {
-    assert_eq!(page(&unusual(), texts::of("en")) + "\n", include_str!("tests/unusual.en.txt"));
-    assert_eq!(page(&unusual(), texts::of("fr")) + "\n", include_str!("tests/unusual.fr.txt"));
+    assert_eq!(page(&unusual(), Some(TERMS), texts::of("en")) + "\n", include_str!("tests/unusual.en.txt"));
+    assert_eq!(page(&unusual(), Some(TERMS), texts::of("fr")) + "\n", include_str!("tests/unusual.fr.txt"));
 }
 
 /// What a denial keeps back is not called covered, by whichever denial.
@@ -130,15 +132,15 @@ fn a_denial_of_the_dataset_is_on_the_page() {
     };
     let some = Denied::Datasets(["CHILD_DEATHS".parse().unwrap()].into());
     facts.reached[0].denied = some.clone();
-    let partly = page(&facts, texts::of("en"));
+    let partly = page(&facts, None, texts::of("en"));
     assert!(
         some.hides(&"CHILD_DEATHS".parse().unwrap()) && partly.contains("of CHILD_DEATHS it gets nothing")
     );
     facts.reached[0].denied = Denied::Everything;
     facts.covered.iter_mut().for_each(|covered| covered.shown[0].2 = Shown::Denied);
-    let whole = page(&facts, texts::of("en"));
+    let whole = page(&facts, None, texts::of("en"));
     assert!(whole.contains("nothing is given under it now") && whole.contains("it is not given"), "{whole}");
-    assert!(page(&facts, texts::of("fr")).contains("sous refus"));
+    assert!(page(&facts, None, texts::of("fr")).contains("sous refus"));
 }
 
 #[test]
@@ -153,11 +155,13 @@ fn what_a_draft_comes_to_today_stands_below_it() {
 fn every_text_is_found_and_every_fact_has_its_place() {
     for facts in [typical(), unusual()] {
         for lang in ["en", "fr"] {
-            let page = page(&facts, texts::of(lang));
+            let page = page(&facts, None, texts::of(lang));
             let controls = page.chars().filter(|c| c.is_control() && *c != '\n').count();
             assert!(!page.contains(['{', '}']) && controls == 0, "{page}");
-            let keys =
-                ["page.", "who.", "what.", "may.", "why.", "when.", "after.", "signed.", "state.", "legend."];
+            let keys = [
+                "page.", "who.", "what.", "may.", "why.", "when.", "after.", "signed.", "words.", "state.",
+                "legend.",
+            ];
             assert!(
                 !keys.iter().any(|key| page.contains(&format!(" {key}"))),
                 "a key without a text: {page}"

@@ -242,6 +242,7 @@ fn names_of_files_are_names() {
         "a\0b",
         "c:x",
         "provenance.json",
+        "provenance.terms.txt",
         &"a".repeat(256),
     ] {
         assert!(file_name(Path::new(bad)).is_err(), "{bad}");
