@@ -20,7 +20,7 @@ use crate::{
     api::{accept, exchange::ExchangeService, operator::OperatorService},
     carriage,
     clock::{Clock, HighWater, Trust, rfc3339},
-    consent,
+    consent, endpoint,
     home::Home,
     keyring, metrics,
     node::Node,
@@ -104,6 +104,7 @@ impl App {
         tasks.spawn(unit(purge::run(Arc::clone(&node), stop.clone())));
         tasks.spawn(unit(statements::run(Arc::clone(&node), stop.clone())));
         tasks.spawn(unit(carriage::run(Arc::clone(&node), stop.clone())));
+        tokio::spawn(endpoint::run(Arc::clone(&node), home.dir.clone(), stop.clone()));
         tasks.spawn(unit(keep_time(Arc::clone(&node), stop.clone())));
         Ok(Self { node, listen, stop, tasks, socket })
     }

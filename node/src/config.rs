@@ -6,6 +6,7 @@ use std::{
 };
 
 use serde::Deserialize;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 pub const FILE_NAME: &str = "config.toml";
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:7640";
@@ -63,6 +64,12 @@ pub enum ConfigError {
          metrics is not asked for a key: put a proxy in front to read them from elsewhere"
     )]
     Metrics(String),
+    #[error("config.toml says listen = {said:?} already: leave --listen out, or say the same")]
+    TwoListens { said: String },
+    #[error(
+        "log = {0:?} is no filter: error, warn, info, debug, trace or off, or for example \"info,talanoa_node=debug\""
+    )]
+    Log(String),
     #[error("addresses: {0:?} is not host:port, for example \"talanoa.stats.gov.fj:7640\"")]
     Address(String),
 }
@@ -95,6 +102,8 @@ impl Settings {
         for address in &file.addresses {
             check_address(address)?;
         }
+        let log = file.log.unwrap_or_else(|| "info".to_owned());
+        filter(&log)?;
         let addresses = if file.addresses.is_empty() && !listen.ip().is_unspecified() {
             vec![listen.to_string()]
         } else {
@@ -105,10 +114,36 @@ impl Settings {
             addresses,
             anchor_dir: file.anchor_dir,
             compress: file.compress.unwrap_or(true),
-            log: file.log.unwrap_or_else(|| "info".to_owned()),
+            log,
             log_format: file.log_format.unwrap_or_default(),
             metrics_listen,
         })
+    }
+}
+
+/// The filter of a text. A word that is no level would be the name of a module that does not exist: nothing at
+/// all would be logged.
+///
+/// Attack: a peer that makes the log grow. `h2` warns of every connection that resets its streams, without a
+/// name; who did it and why the connection ended is said once by `accept`. It speaks only when asked by name.
+pub fn filter(text: &str) -> Result<EnvFilter, ConfigError> {
+    let wrong = || ConfigError::Log(text.to_owned());
+    let words = text.split(',').map(str::trim).filter(|word| !word.contains(['=', '[', ']']));
+    for word in words {
+        if word.is_empty() || word.parse::<LevelFilter>().is_err() {
+            return Err(wrong());
+        }
+    }
+    EnvFilter::try_new(format!("h2=error,{text}")).map_err(|_| wrong())
+}
+
+/// What `init --listen` adds to a file that may be there; everything else in it stays.
+pub fn with_listen(text: &str, listen: &str) -> Result<String, ConfigError> {
+    let syntax = |e: toml::de::Error| ConfigError::Syntax { path: FILE_NAME.into(), message: e.to_string() };
+    match toml::from_str::<ConfigFile>(text).map_err(syntax)?.listen {
+        None => Ok(format!("listen = {listen:?}\n{text}")),
+        Some(said) if said == listen => Ok(text.to_owned()),
+        Some(said) => Err(ConfigError::TwoListens { said }),
     }
 }
 
@@ -139,6 +174,24 @@ mod tests {
     }
 
     #[test]
+    fn filters_of_the_log_are_levels_and_modules() {
+        for text in ["info", "warn,talanoa_node=debug", "off", "talanoa_node[feed]=trace,error"] {
+            assert!(filter(text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_listen_is_added_to_what_is_there_and_never_contradicts_it() {
+        let text = "# ours\naddresses = [\"h:1\"]\n";
+        let added = with_listen(text, "0.0.0.0:7640").unwrap();
+        let settings = Settings::parse(&added).unwrap();
+        assert_eq!((settings.addresses, settings.listen.port()), (vec!["h:1".to_owned()], 7640));
+        assert!(added.ends_with(text));
+        assert_eq!(with_listen(&added, "0.0.0.0:7640").unwrap(), added);
+        assert!(with_listen(&added, "0.0.0.0:7641").is_err());
+    }
+
+    #[test]
     fn an_unknown_key_or_an_illegal_value_is_named() {
         for (text, word) in [
             ("lisen = \"1\"", "lisen"),
@@ -147,6 +200,9 @@ mod tests {
             ("compress = 3", "compress"),
             ("log_format = \"xml\"", "log_format"),
             ("metrics_listen = \"0.0.0.0:9\"", "loopback"),
+            ("log = \"[[\"", "[["),
+            ("log = \"inof\"", "inof"),
+            ("log = \"\"", "filter"),
         ] {
             assert!(Settings::parse(text).unwrap_err().to_string().contains(word), "{text}");
         }

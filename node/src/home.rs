@@ -146,8 +146,16 @@ impl Home {
         if dir.join(IDENTITY_FILE).exists() {
             bail!("{} already holds a node: choose another --dir", dir.display());
         }
-        let config =
-            founding.listen.as_ref().map(|listen| format!("listen = {listen:?}\n")).unwrap_or_default();
+        let path = dir.join(config::FILE_NAME);
+        let written = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(e) => return Err(e).with_context(|| path.display().to_string()),
+        };
+        let config = match &founding.listen {
+            Some(listen) => config::with_listen(&written, listen)?,
+            None => written,
+        };
         let settings = Settings::parse(&config)?;
         let disk = Disk::from_env();
         let (root, consent, node) = (keys::generate()?, keys::generate()?, keys::generate()?);

@@ -13,6 +13,7 @@ pub mod config;
 pub mod consent;
 pub mod containers;
 pub mod demo;
+pub mod endpoint;
 pub mod export;
 pub mod feed;
 pub mod formats;

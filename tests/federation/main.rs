@@ -15,6 +15,7 @@ mod crash_consent;
 mod cursor;
 mod drafts;
 mod feed_work;
+mod first_day;
 mod histories;
 mod house_rules;
 mod keys;

@@ -1,13 +1,16 @@
 //! What was typed: names, forms and help. No work is done here.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
 use talanoa_proto::id::{DatasetId, FederationId, MemberCode, MemberId, ReleaseRef};
 
 use super::consent_args::{Application, Circle, ClockCommand, Deny, Grant, Grants, Lift};
 use super::key_args::{Delegate, Keys};
-use crate::{config::LogFormat, tables};
+use crate::{
+    config::{self, LogFormat},
+    tables,
+};
 
 /// A node for the federated exchange of official data.
 ///
@@ -268,11 +271,11 @@ pub struct Init {
     /// ISO 3166-1 alpha-2 for a country, a short code for a body
     #[arg(long, value_name = "CODE")]
     pub member: MemberCode,
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     pub name: String,
-    /// Address and port of the federation port
-    #[arg(long, value_name = "ADDR")]
-    pub listen: Option<String>,
+    /// Address and port of the federation port; goes into config.toml [default: what is written there]
+    #[arg(long, value_name = "ADDR", value_parser = listen)]
+    pub listen: Option<SocketAddr>,
     /// A regional body: a member without a vote
     #[arg(long)]
     pub observer: bool,
@@ -284,15 +287,7 @@ pub struct Init {
 #[derive(Debug, Subcommand)]
 pub enum Charter {
     /// Gather cards into a draft
-    Draft {
-        #[arg(long, value_name = "FILE")]
-        out: PathBuf,
-        /// Name of the federation
-        #[arg(long, default_value = "Talanoa federation")]
-        name: String,
-        #[arg(required = true, value_name = "CARD")]
-        cards: Vec<PathBuf>,
-    },
+    Draft(CharterDraft),
     /// Show members, and who has signed
     Show { file: PathBuf },
     /// Sign with this member's root key
@@ -313,6 +308,27 @@ pub enum Charter {
     },
     /// Make it this node's charter; it must be signed by all
     Adopt { file: PathBuf },
+}
+
+#[derive(Debug, Args)]
+pub struct CharterDraft {
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Name of the federation
+    #[arg(long, default_value = "Talanoa federation", value_parser = NonEmptyStringValueParser::new())]
+    pub name: String,
+    /// A member with a thin line: relays carry its releases for 7 days without hearing from it, not 24 hours;
+    /// may be repeated
+    #[arg(long, value_name = "CODE")]
+    pub island: Vec<MemberCode>,
+    /// A purpose beside the usual ones, for which consent can be given; may be repeated
+    #[arg(long, value_name = "WORD", value_parser = NonEmptyStringValueParser::new())]
+    pub purpose: Vec<String>,
+    /// A theme beside the usual ones; may be repeated
+    #[arg(long, value_name = "WORD", value_parser = NonEmptyStringValueParser::new())]
+    pub theme: Vec<String>,
+    #[arg(required = true, value_name = "CARD")]
+    pub cards: Vec<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -425,7 +441,7 @@ pub enum PeersCommand {
     /// Say where a member is reached; wins over what its card says
     Set {
         member: MemberCode,
-        #[arg(long, value_name = "HOST:PORT")]
+        #[arg(long, value_name = "HOST:PORT", value_parser = address)]
         address: String,
     },
     /// Take a newer card of a member
@@ -436,6 +452,14 @@ pub enum PeersCommand {
 pub enum Config {
     /// Check configuration, keys and directory
     Check,
+}
+
+fn listen(typed: &str) -> Result<SocketAddr, String> {
+    typed.parse().map_err(|_| "is not an address and port, for example 0.0.0.0:7640".to_owned())
+}
+
+fn address(typed: &str) -> Result<String, String> {
+    config::check_address(typed).map(|()| typed.to_owned()).map_err(|e| e.to_string())
 }
 
 fn lang_text(typed: &str) -> Result<(String, String), String> {
@@ -506,6 +530,7 @@ mod tests {
             "config check",
             "init --member FJ --name Fiji --listen 127.0.0.1:1 --observer --root-out r",
             "charter draft --out c a b",
+            "charter draft --out c --island FJ --island VU --purpose audit --theme oceans a b",
             "charter show c",
             "charter sign c --out s",
             "charter merge c s t",
@@ -591,6 +616,9 @@ mod tests {
             "grant --to SPC --dataset A --until 2027-01-01 --retention-days 999999999999999999",
             "grant --to SPC --dataset A --until 2027-01-01 --purge-days 213503982300000",
             "withdraw FJ/A@1 --reason wrong --corrected-by 0",
+            "init --member FJ --name ",
+            "init --member FJ --name Fiji --listen foo",
+            "peers set FJ --address foo",
             "deny --to SPC --until 1969-12-31 --key k",
         ] {
             let words = std::iter::once("talanoa").chain(line.split(' '));

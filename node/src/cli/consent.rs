@@ -110,7 +110,9 @@ impl Remote {
     async fn add_application(&mut self, typed: AddApplication) -> Outcome {
         let made = keys::generate()?;
         let key = match (&typed.public_key, &typed.key_out) {
-            (Some(hex), _) => hex::decode(hex).context("--public-key is not hex")?,
+            (Some(hex), _) => {
+                hex::decode(hex).map_err(|_| Failure::Usage("--public-key is not hex".into()))?
+            }
             (None, Some(path)) if path.exists() => {
                 let message = format!("{} exists already: choose another --key-out", path.display());
                 return Err(Failure::Refused { message, advice: None });

@@ -149,6 +149,7 @@ pub struct Lift {
 pub enum Circle {
     /// Gather members under a name; whoever trusts this convener can grant to all of them at once
     New {
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
         name: String,
         #[arg(long, required = true, value_name = "CODE")]
         member: Vec<MemberCode>,
@@ -184,6 +185,7 @@ pub enum Application {
 
 #[derive(Debug, Args)]
 pub struct AddApplication {
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub name: String,
     /// Write a new secret key for the program there
     #[arg(long, value_name = "FILE", required_unless_present = "public_key")]

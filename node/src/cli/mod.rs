@@ -22,7 +22,13 @@ use tracing_subscriber::EnvFilter;
 
 use talanoa_proto::wire;
 
-use crate::{app::App, clock::SystemClock, config::LogFormat, demo, home::Home};
+use crate::{
+    app::App,
+    clock::SystemClock,
+    config::{self, LogFormat},
+    demo,
+    home::Home,
+};
 use args::{Charter, Cli, Command, Config, PeersCommand};
 use consent_args::{ClockCommand, GrantsCommand};
 use exit::Failure;
@@ -84,7 +90,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
 
 async fn charter(dir: &Path, command: Charter) -> Result<(), Failure> {
     match command {
-        Charter::Draft { out, name, cards } => offline::charter_draft(&out, name, &cards),
+        Charter::Draft(typed) => offline::charter_draft(typed),
         Charter::Show { file } => offline::charter_show(&file),
         Charter::Sign { file, out, key } => offline::charter_sign(dir, &file, out.as_deref(), key.as_deref()),
         Charter::Merge { file, signatures } => offline::charter_merge(&file, &signatures),
@@ -200,14 +206,10 @@ pub async fn stop_signal() {
 }
 
 /// To stderr, in UTC; `RUST_LOG` wins over the configuration.
-///
-/// Attack: a peer that makes the log grow. `h2` warns of every connection that resets its streams, without a
-/// name; who did it and why the connection ended is said once by `accept`. It speaks only when asked by name.
 fn log(filter: &str, format: LogFormat) {
-    let asked = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
-    let parse = |text: &str| EnvFilter::try_new(format!("h2=error,{text}"));
-    let chosen = parse(&asked).ok().filter(|_| !asked.is_empty());
-    let filter = chosen.or_else(|| parse(filter).ok()).unwrap_or_default();
+    let asked = std::env::var(EnvFilter::DEFAULT_ENV).ok().filter(|text| !text.is_empty());
+    let chosen = asked.and_then(|text| config::filter(&text).ok());
+    let filter = chosen.or_else(|| config::filter(filter).ok()).unwrap_or_default();
     let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let builder =
         tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr);

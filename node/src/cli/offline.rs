@@ -54,7 +54,7 @@ pub fn init(dir: &Path, typed: args::Init) -> Outcome {
         code: typed.member,
         name: typed.name,
         kind,
-        listen: typed.listen,
+        listen: typed.listen.map(|listen| listen.to_string()),
         root_out: typed.root_out,
         now: SystemClock::new().now(),
     };
@@ -86,9 +86,10 @@ pub fn card(dir: &Path) -> Outcome {
     Ok(())
 }
 
-pub fn charter_draft(out: &Path, name: String, cards: &[PathBuf]) -> Outcome {
+pub fn charter_draft(typed: args::CharterDraft) -> Outcome {
+    let args::CharterDraft { out, name, island, purpose, theme, cards } = typed;
     let mut read = Vec::new();
-    for path in cards {
+    for path in &cards {
         let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
         read.push(Card::from_text(&text).with_context(|| path.display().to_string())?);
     }
@@ -97,19 +98,28 @@ pub fn charter_draft(out: &Path, name: String, cards: &[PathBuf]) -> Outcome {
         code: card.identity.code().clone(),
         id: card.identity.id(),
         observer: !card.identity.code().is_country(),
-        island: false,
+        island: island.contains(card.identity.code()),
+    };
+    if let Some(strange) = island.iter().find(|code| !read.iter().any(|c| c.identity.code() == *code)) {
+        return Err(Failure::Usage(format!("--island {strange}: none of these cards is of that member")));
+    }
+    let words = |usual: &[&str], further: Vec<String>| {
+        let mut words: Vec<String> = usual.iter().map(|word| (*word).to_owned()).chain(further).collect();
+        words.sort();
+        words.dedup();
+        words
     };
     let charter = Charter {
         name,
         members: read.iter().map(member).collect(),
-        purposes: PURPOSES.iter().map(|p| (*p).to_owned()).collect(),
-        themes: THEMES.iter().map(|t| (*t).to_owned()).collect(),
+        purposes: words(PURPOSES, purpose),
+        themes: words(THEMES, theme),
         founded_at: SystemClock::new().now(),
     };
     let genesis = Envelope::unsigned(&CharterEvent { genesis: charter });
     genesis.object::<CharterEvent>().context("these cards make no charter")?;
     let file = CharterFile::new(genesis, read).context("these cards make no charter")?;
-    write_new(out, charter_text(&file).as_bytes())?;
+    write_new(&out, charter_text(&file).as_bytes())?;
     println!("{}", file.federation());
     eprintln!("draft of {} members; each signs it: talanoa charter sign {}", file.cards.len(), out.display());
     Ok(())
@@ -134,17 +144,23 @@ pub fn charter_show(path: &Path) -> Outcome {
     );
     let unsigned = file.unsigned();
     for (member, card) in file.charter.members.iter().zip(&file.cards) {
-        let role = if member.observer { "observer" } else { "member" };
+        let role = match (member.observer, member.island) {
+            (true, _) => "observer",
+            (false, true) => "island",
+            (false, false) => "member",
+        };
         let signed = if unsigned.contains(&&member.code) { "not signed" } else { "signed" };
         let address =
             card.endpoint.as_ref().and_then(|(e, _)| e.addresses.first().cloned()).unwrap_or_default();
         println!(
             "{:<6} {role:<8} {signed:<10} {}  {address}  {}",
-            member.code,
+            member.code.as_str(),
             member.id.short(),
             card.identity.name()
         );
     }
+    println!("\npurposes   {}", file.charter.purposes.join(", "));
+    println!("themes     {}", file.charter.themes.join(", "));
     Ok(())
 }
 
@@ -361,7 +377,15 @@ pub fn config_check(dir: &Path) -> Outcome {
         };
         check("ledger", exists(&layout.ledger()));
         check("anchor", exists(&layout.anchor_dir.join("anchor")));
-        let reached = home.card.endpoint.as_ref().map(|(e, _)| e.addresses.join(", ")).unwrap_or_default();
+        let stated = home.card.endpoint.as_ref().map(|(e, _)| e.addresses.clone()).unwrap_or_default();
+        let reached = match stated == home.settings.addresses {
+            true => stated.join(", "),
+            false => format!(
+                "{}; from the next start on: {}",
+                stated.join(", "),
+                home.settings.addresses.join(", ")
+            ),
+        };
         check(
             "card",
             if reached.is_empty() {

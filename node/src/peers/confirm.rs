@@ -49,6 +49,12 @@ pub async fn run(node: Arc<Node>, stop: CancellationToken) {
     }
 }
 
+/// A Hello to every member, for those who would not find us any more.
+pub async fn call_all(node: &Arc<Node>) {
+    let members: Vec<MemberId> = node.store.view().peers.keys().copied().collect();
+    ask_all(node, members).await;
+}
+
 async fn ask_all(node: &Arc<Node>, members: Vec<MemberId>) -> bool {
     let deadline = tokio::time::Instant::now() + PATIENCE;
     let (mut waiting, mut asked, mut confirmed) = (members.into_iter(), JoinSet::new(), false);
