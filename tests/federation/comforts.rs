@@ -10,7 +10,7 @@ use std::{
 
 use ed25519_dalek::{Signature, Verifier, VerifyingKey};
 use serde_json::Value;
-use talanoa_tests::{Member, federation, free_ports, program, table, wait_for};
+use talanoa_tests::{Member, day_after, federation, free_ports, program, table, talanoa, wait_for};
 use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_reflection::pb::v1::{
@@ -225,6 +225,68 @@ fn nothing_is_drawn_in_a_pipe() {
         assert!(!all.contains(['\x1b', '\r']), "{all:?}");
         done.ok();
     }
+    fj.judge();
+    spc.judge();
+}
+
+/// `talanoa … | head` ends as other tools do.
+#[test]
+fn a_reader_that_has_gone_ends_a_command_quietly() {
+    let root = tempfile::tempdir().unwrap();
+    let [mut fj, mut spc] = federation(root.path(), ["FJ", "SPC"]);
+    fj.serve();
+    for words in
+        [&["card"][..], &["status"], &["grants"], &["peers", "--json"], &["completions", "bash"], &["man"]]
+    {
+        let (gone, writer) = std::io::pipe().unwrap();
+        drop(gone);
+        let command = Command::new(program()).arg("--dir").arg(&fj.dir).args(words).stdout(writer).output();
+        let done = command.unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.code() == Some(141) && said.is_empty(), "{words:?}: {:?} {said}", done.status);
+    }
+    fj.judge();
+    spc.judge();
+}
+
+#[test]
+fn a_filter_that_nothing_matches_is_not_taken_for_an_empty_register() {
+    let root = tempfile::tempdir().unwrap();
+    let [mut fj, mut spc] = federation(root.path(), ["FJ", "SPC"]);
+    fj.serve();
+    let of = |words: &[&str]| fj.talanoa(words).ok();
+    assert!(of(&["audit"]).contains("nobody has read anything yet"));
+    fj.grant("SPC", "A");
+    for words in [&["grants", "--dataset", "B"][..], &["audit", "--member", "SPC"]] {
+        assert_eq!(of(words), "nothing here matches what was asked for\n");
+    }
+    // A directory that is not there is not a node that does not run.
+    talanoa(&root.path().join("nowhere"), &["status"]).refused(2, "is no directory");
+    fj.stop();
+    fj.talanoa(&["status"]).refused(4, "not running");
+    // The judge makes nothing, not even a lock.
+    fs::remove_file(fj.dir.join("lock")).unwrap();
+    fj.judge();
+    assert!(!fj.dir.join("lock").exists());
+    spc.judge();
+}
+
+#[test]
+fn a_key_that_replaces_another_is_the_one_that_is_shown() {
+    let root = tempfile::tempdir().unwrap();
+    let [mut fj, mut spc] = exchanged(root.path());
+    let shown = |spc: &Member| spc.list("peers")[0]["fingerprint"].as_str().unwrap_or_default().to_owned();
+    let (old, next) = (shown(&spc), fj.dir.join("next.key"));
+    let until = day_after(100);
+    fj.decide(&format!("delegate --role node --key-out {} --until {until}", next.display()));
+    wait_for("SPC hears of the next key", || (shown(&spc) != old).then_some(()));
+    fj.stop();
+    fs::rename(&next, fj.dir.join("keys/node.key")).unwrap();
+    fj.serve();
+    let status = fj.status();
+    let new = status["node_key"].as_str().unwrap();
+    assert_eq!(shown(&spc), format!("{new}, {old}"));
+    assert!(status["node_key_ends"].as_str().unwrap().starts_with(&day_after(101)), "{status}");
     fj.judge();
     spc.judge();
 }

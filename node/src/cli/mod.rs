@@ -1,5 +1,8 @@
 //! The command line: parse, dispatch, exit. Commands are one function each, offline or remote.
 
+#[macro_use]
+pub mod out;
+
 pub mod args;
 mod consent;
 pub mod consent_args;
@@ -80,7 +83,9 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Reindex => tokio::task::block_in_place(|| offline::reindex(dir)),
         Command::Config(Config::Check) => offline::config_check(dir),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "talanoa", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "talanoa", &mut script);
+            out::bytes(&script);
             Ok(())
         }
         Command::Man { out } => manual(out.as_deref()),
@@ -166,7 +171,11 @@ fn manual(out: Option<&Path>) -> Result<(), Failure> {
             clap_mangen::generate_to(Cli::command(), dir)?;
             eprintln!("manual pages written to {}", dir.display());
         }
-        None => clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?,
+        None => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+            out::bytes(&page);
+        }
     }
     Ok(())
 }

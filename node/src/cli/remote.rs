@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -39,7 +39,7 @@ impl Remote {
                 Ok::<_, std::io::Error>(hyper_util::rt::TokioIo::new(UnixStream::connect(socket).await?))
             }
         });
-        let channel = endpoint.connect_with_connector(connector).await.map_err(|_| Failure::NotRunning)?;
+        let channel = endpoint.connect_with_connector(connector).await.map_err(|e| not_reached(dir, &e))?;
         let client = OperatorClient::new(channel)
             .max_decoding_message_size(64 << 20)
             .max_encoding_message_size(8 << 20);
@@ -71,6 +71,7 @@ impl Remote {
         from: Option<u64>,
         until: Option<u64>,
     ) -> Outcome {
+        let filtered = typed.member.is_some() || typed.dataset.is_some() || from.is_some() || until.is_some();
         let request = wire::ListRequest {
             what: what.to_owned(),
             member: typed.member.map(|m| m.to_string()).unwrap_or_default(),
@@ -86,6 +87,7 @@ impl Remote {
         let rows: Vec<serde_json::Value> = serde_json::from_str(&listing).context("listing")?;
         match typed.csv {
             true => print!("{}", render::csv(&rows)?),
+            false if rows.is_empty() && filtered => println!("nothing here matches what was asked for"),
             false => print!("{}", render::table(what, &rows)),
         }
         Ok(())
@@ -279,6 +281,23 @@ impl Drop for Folder<'_> {
     }
 }
 
+/// Nobody listens, nobody may, or nothing is there: three things to do.
+fn not_reached(dir: &Path, error: &(dyn std::error::Error + 'static)) -> Failure {
+    let causes = std::iter::successors(Some(error), |e| e.source());
+    let kind = causes.filter_map(|e| e.downcast_ref::<std::io::Error>()).map(std::io::Error::kind).last();
+    match kind {
+        Some(ErrorKind::PermissionDenied) => Failure::Refused {
+            message: format!("{}: no permission to speak to the node there", dir.display()),
+            advice: Some("run it as the user whose node it is: sudo -u talanoa talanoa …".into()),
+        },
+        _ if !dir.is_dir() => Failure::Usage(format!(
+            "{} is no directory: name the node's with --dir or TALANOA_DIR; talanoa init makes one",
+            dir.display()
+        )),
+        _ => Failure::NotRunning,
+    }
+}
+
 fn name_of(path: &Path) -> String {
     path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
 }
@@ -345,4 +364,28 @@ fn refuse_to_overwrite(fresh: &Path, goal: &Path) -> Result<(), Failure> {
         goal.file_name() != Some(provenance::FILE_NAME.as_ref()) && fs::read(fresh)? == fs::read(goal)?;
     let message = format!("{} exists already: choose another --out, or move it away", goal.display());
     if same { Ok(()) } else { Err(Failure::Refused { message, advice: None }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the transport gives it: the cause that counts is the innermost.
+    #[test]
+    fn a_node_that_cannot_be_reached_is_told_from_one_that_does_not_run() {
+        let root = tempfile::tempdir().unwrap();
+        let reached = |dir: &Path, kind: ErrorKind| {
+            not_reached(
+                dir,
+                anyhow::Error::from(std::io::Error::from(kind)).context("transport error").as_ref(),
+            )
+        };
+        let denied = reached(root.path(), ErrorKind::PermissionDenied);
+        assert!(denied.exit_code() == 1 && denied.to_string().contains("no permission"), "{denied}");
+        for kind in [ErrorKind::NotFound, ErrorKind::ConnectionRefused] {
+            assert_eq!(reached(root.path(), kind).exit_code(), 4);
+        }
+        let nowhere = reached(&root.path().join("x"), ErrorKind::NotFound);
+        assert!(nowhere.exit_code() == 2 && nowhere.to_string().contains("no directory"), "{nowhere}");
+    }
 }

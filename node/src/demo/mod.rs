@@ -53,9 +53,9 @@ static JSON: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
 
 fn tell(event: &str, mark: &str, what: &str) {
     if JSON.get() == Some(&true) {
-        println!("{}", serde_json::json!({ "event": event, "text": what }));
+        crate::cli::out::print(format_args!("{}\n", serde_json::json!({ "event": event, "text": what })));
     } else {
-        println!("{mark}{what}");
+        crate::cli::out::print(format_args!("{mark}{what}\n"));
     }
 }
 
