@@ -31,7 +31,14 @@ const PAUSE_MAX: Duration = Duration::from_secs(300);
 /// Entries that were not taken, as (member, journal index), and when each is tried again. Each waits for
 /// itself: one that is refused must not keep the next from being taken.
 #[derive(Debug, Default)]
-pub struct Waits(BTreeMap<(MemberId, u64), (Duration, Instant)>);
+pub struct Waits(BTreeMap<(MemberId, u64), Wait>);
+
+#[derive(Clone, Debug)]
+struct Wait {
+    pause: Duration,
+    until: Instant,
+    cause: String,
+}
 
 impl Waits {
     /// Brings what is owed and due; what was acknowledged is put on record.
@@ -43,8 +50,7 @@ impl Waits {
     ) {
         self.0.retain(|entry, _| owed.contains(entry));
         for (member, index) in owed {
-            let wait = self.0.get(&(member, index)).copied();
-            if wait.is_some_and(|(_, until)| Instant::now() < until) {
+            if self.0.get(&(member, index)).is_some_and(|wait| Instant::now() < wait.until) {
                 continue;
             }
             match entry(node, member, index).await {
@@ -53,17 +59,31 @@ impl Waits {
                     let _ = node.store.commit(Batch::of(delivered(member, index))).await;
                 }
                 Err(error) => {
-                    let pause = wait.map_or(PAUSE_MIN, |(pause, _)| (pause * 2).min(PAUSE_MAX));
-                    self.0.insert((member, index), (pause, Instant::now() + pause));
-                    tracing::info!(peer = %member.short(), index, %error, "journal entry not delivered yet");
+                    let error = error.to_string();
+                    if self.failed((member, index), &error) {
+                        tracing::info!(peer = %member.short(), index, error, "journal entry not delivered yet");
+                    } else {
+                        tracing::debug!(peer = %member.short(), index, error, "journal entry not delivered yet");
+                    }
                 }
             }
         }
     }
 
+    /// Waits longer each time. Whether it is worth saying: once per cause, since a member that is away for a
+    /// week must not fill our log.
+    fn failed(&mut self, entry: (MemberId, u64), cause: &str) -> bool {
+        let (pause, is_new) = match self.0.get(&entry) {
+            Some(wait) => ((wait.pause * 2).min(PAUSE_MAX), wait.cause != cause),
+            None => (PAUSE_MIN, true),
+        };
+        self.0.insert(entry, Wait { pause, until: Instant::now() + pause, cause: cause.to_owned() });
+        is_new
+    }
+
     /// When something is due again.
     pub fn next(&self) -> Instant {
-        let due = self.0.values().map(|(_, until)| *until).min();
+        let due = self.0.values().map(|wait| wait.until).min();
         due.unwrap_or_else(|| Instant::now() + PAUSE_MAX)
     }
 }
@@ -139,4 +159,19 @@ pub async fn compare(node: &Node, caller: MemberId, entry: &VerifiedEntry) -> Re
         node.store.commit(Batch::of(evidence)).await.map_err(Problem::from)?;
     }
     Err(Problem::new(Code::JournalFork, what).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once_for_each_entry() {
+        let mut waits = Waits::default();
+        let (one, other) = ((MemberId([1; 32]), 7), (MemberId([1; 32]), 8));
+        let said: Vec<bool> = ["away", "away", "denied", "denied"].map(|c| waits.failed(one, c)).to_vec();
+        assert_eq!(said, [true, false, true, false]);
+        assert!(waits.failed(other, "denied"));
+        assert_eq!(waits.0[&one].pause, PAUSE_MIN * 8);
+    }
 }
