@@ -165,10 +165,9 @@ fn traffic(node: &Node, text: &mut Exposition) {
 fn expiry(node: &Node, text: &mut Exposition) {
     let (now, view) = (node.now(), node.store.view());
     let days = |until: u64| (until as f64 - now as f64) / DAY;
-    let me = view.members.get(&node.me);
     let roles = [("node", Role::Node), ("consent", Role::Consent)].into_iter();
     let keys = roles.filter_map(|(name, role)| {
-        Some((format!("{{role=\"{name}\"}}"), days(me?.identity.role_ends_at(role)?)))
+        Some((format!("{{role=\"{name}\"}}"), days(node.key_ends_at(&view, role)?)))
     });
     text.series("key_expiry_days", "gauge", "Days until a role has no key left.", keys);
     let first = |given: bool| -> Option<f64> {

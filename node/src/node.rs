@@ -11,6 +11,7 @@ use talanoa_proto::{
     entry::Salt,
     envelope::Envelope,
     id::{DatasetId, MemberCode, MemberId},
+    identity::Role,
     object::Origin,
 };
 
@@ -85,6 +86,16 @@ impl Node {
 
     pub fn now(&self) -> u64 {
         self.clock.now()
+    }
+
+    /// When the keys of a role end. Of the node's own it is the one in use that counts: a longer one that was
+    /// replaced helps nobody.
+    pub fn key_ends_at(&self, view: &State, role: Role) -> Option<u64> {
+        let identity = &view.members.get(&self.me)?.identity;
+        match role {
+            Role::Node => identity.key_ends_at(role, &self.key.verifying_key().into()),
+            other => identity.role_ends_at(other),
+        }
     }
 
     /// The rule, where time is known. While this machine's clock is suspect nobody can say what has ended:

@@ -139,7 +139,7 @@ impl Identity {
         &self.delegations
     }
 
-    /// Keys that a TLS peer may show now.
+    /// Keys that a TLS peer may show now, in the order in which they were delegated.
     pub fn node_keys_at(&self, now: u64) -> Vec<PublicKey> {
         let current = |d: &&Delegation| {
             d.role == Role::Node && d.revoked.is_none() && (d.not_before..d.not_after).contains(&now)
@@ -150,6 +150,12 @@ impl Identity {
     /// When the newest delegation of that role ends: what an operator must be warned of.
     pub fn role_ends_at(&self, role: Role) -> Option<u64> {
         self.delegations.iter().filter(|d| d.role == role && d.revoked.is_none()).map(|d| d.not_after).max()
+    }
+
+    /// When one key ends, whatever other keys the role has.
+    pub fn key_ends_at(&self, role: Role, key: &PublicKey) -> Option<u64> {
+        let delegated = |d: &&Delegation| d.role == role && d.revoked.is_none() && d.key == *key;
+        self.delegations.iter().filter(delegated).map(|d| d.not_after).max()
     }
 
     /// Keys of a role whose signatures count on the journal entry at `at` (epoch, index).

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use talanoa_proto::identity::Role;
 
-use super::{code, codes};
+use super::{code, codes, joined};
 use crate::{
     clock::{Trust, rfc3339},
     node::Node,
@@ -24,6 +24,7 @@ pub fn list(node: &Node) -> Vec<Value> {
             (Some(_), true, false) => "catching up",
             (Some(_), false, _) => "not reached",
         };
+        // Each that is valid, the newest first: while one replaces the other either may be shown.
         let keys = view.members.get(member).map(|m| m.identity.node_keys_at(node.now())).unwrap_or_default();
         rows.push(json!({
             "member": code(&view, member),
@@ -34,7 +35,7 @@ pub fn list(node: &Node) -> Vec<Value> {
             "offers": peer.offered.len(),
             "journal": peer.trusted.known_size(),
             "denied": view.consent.is_denied(*member, None, node.now()),
-            "fingerprint": keys.first().map(|k| talanoa_client::tls::fingerprint(&k.0)),
+            "fingerprint": joined(keys.iter().rev().map(|k| talanoa_client::tls::fingerprint(&k.0))),
             "last_contact": link.last_contact.map(rfc3339),
             "via": peer.follow.as_ref().and_then(|f| f.via).map(|via| code(&view, &via)),
             "origin_contact": link.origin_contact.map(rfc3339),
@@ -72,7 +73,7 @@ fn unheard(node: &Node, view: &State) -> Option<String> {
 pub fn status(node: &Node, warning: Option<String>) -> Value {
     let view = node.store.view();
     let me = view.members.get(&node.me);
-    let ends = |role| me.and_then(|m| m.identity.role_ends_at(role)).map(rfc3339);
+    let ends = |role| node.key_ends_at(&view, role).map(rfc3339);
     let checkpoint = node.store.checkpoint();
     json!({
         "member": node.code.as_str(),
