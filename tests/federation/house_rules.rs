@@ -116,3 +116,18 @@ fn sources(folder: &str) -> Vec<(String, String)> {
     assert!(!found.is_empty());
     found
 }
+
+/// Who is sent to a page of the manual finds it.
+#[test]
+fn sections_of_the_manual_that_the_program_names_are_there() {
+    let manual = fs::read_to_string(workspace().join("deploy/OPERATING.md")).unwrap();
+    let mut named = 0;
+    for (file, text) in sources("node/src") {
+        for rest in text.split("OPERATING.md, \\\"").skip(1) {
+            let section = rest.split("\\\"").next().unwrap();
+            assert!(manual.contains(&format!("\n## {section}\n")), "{file} names {section:?}");
+            named += 1;
+        }
+    }
+    assert!(named >= 2, "{named}");
+}

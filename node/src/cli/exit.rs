@@ -1,6 +1,6 @@
 //! How a command ends: one sentence for people, one number for scripts. Decided here and nowhere else.
 
-use std::fmt;
+use std::{fmt, io::ErrorKind};
 
 use talanoa_proto::Code;
 use tonic_types::StatusExt;
@@ -49,9 +49,38 @@ impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         match error.downcast::<Failure>() {
             Ok(failure) => failure,
-            Err(error) => Self::Refused { message: format!("{error:#}"), advice: None },
+            Err(error) => Self::Refused { message: told_once(&error), advice: advice(&error) },
         }
     }
+}
+
+/// The causes in a line. Many an error names its cause itself.
+fn told_once(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        match told.as_str() {
+            "" => told = cause,
+            said if said.ends_with(&cause) => {}
+            _ => told = format!("{told}: {cause}"),
+        }
+    }
+    told
+}
+
+fn advice(error: &anyhow::Error) -> Option<String> {
+    let kind =
+        error.chain().filter_map(|e| e.downcast_ref::<std::io::Error>()).map(std::io::Error::kind).last()?;
+    let advice = match kind {
+        ErrorKind::ReadOnlyFilesystem => {
+            "the disk is mounted read-only: look for why (dmesg), then mount it writable"
+        }
+        ErrorKind::PermissionDenied => {
+            "run it as the user to whom the directory belongs: sudo -u talanoa talanoa …"
+        }
+        ErrorKind::StorageFull => "the disk is full: free space",
+        _ => return None,
+    };
+    Some(advice.to_owned())
 }
 
 impl From<std::io::Error> for Failure {
@@ -90,6 +119,20 @@ impl From<crate::keys::KeyError> for Failure {
 mod tests {
     use super::*;
     use crate::problem::Problem;
+
+    #[test]
+    fn a_cause_is_told_once_and_with_what_to_do() {
+        let path = std::path::PathBuf::from("/x");
+        let source = std::io::Error::from(ErrorKind::ReadOnlyFilesystem);
+        let disk = crate::store::disk::DiskError { operation: "create", path, source };
+        let failure = Failure::from(anyhow::Error::from(disk).context("init"));
+        let text = failure.to_string();
+        assert_eq!(text.matches("read-only filesystem").count(), 1, "{text}");
+        assert!(
+            text.starts_with("talanoa: init: create /x: ") && text.contains("mount it writable"),
+            "{text}"
+        );
+    }
 
     #[test]
     fn codes_become_exit_codes_and_advice_is_kept() {

@@ -279,7 +279,7 @@ pub fn verify(folder: &Path, federation: Option<FederationId>, member: Option<Me
 
 pub fn fsck(dir: &Path) -> Outcome {
     let home = Home::open(dir)?;
-    let _lock = home.layout().lock().context("fsck")?;
+    let _lock = home.layout().lock_to_read().context("fsck")?;
     let report = fsck::fsck(&home);
     for note in &report.notes {
         println!("note: {note}");

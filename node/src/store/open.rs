@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     fs::File,
+    io::ErrorKind,
     path::PathBuf,
     sync::{Arc, RwLock, atomic::AtomicU64},
 };
@@ -23,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::store::{
     Inner, Store, StoreError,
     anchor::JournalHead,
-    disk::{Disk, Reserve},
+    disk::{Disk, DiskError, Reserve},
     index::{Changes, Index},
     ledger::{Ledger, LedgerError, Payload, Position, open::Visit},
     records::{EntryTaken, ForeignEntry, OwnEntry, Record},
@@ -68,9 +69,24 @@ impl Layout {
         if !self.dir.is_dir() {
             return Err(StoreError::NotADirectory(self.dir.display().to_string()));
         }
-        let file = File::options().create(true).truncate(false).write(true).open(self.dir.join("lock"))?;
+        let path = self.dir.join("lock");
+        let opened = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = opened.map_err(|source| DiskError { operation: "lock", path, source })?;
         file.try_lock().map_err(|_| StoreError::Locked)?;
         Ok(file)
+    }
+
+    /// For whoever changes nothing, on a disk that may be read-only. A node that runs has made its lock before
+    /// anything else: without one there is nobody to wait for.
+    pub fn lock_to_read(&self) -> Result<Option<File>, StoreError> {
+        let path = self.dir.join("lock");
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(DiskError { operation: "lock", path, source }.into()),
+        };
+        file.try_lock().map_err(|_| StoreError::Locked)?;
+        Ok(Some(file))
     }
 }
 
