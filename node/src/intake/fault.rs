@@ -92,6 +92,26 @@ impl Faults {
         &self.kept
     }
 
+    /// All of them, also those that are only counted: equal ones in their words, the others without any.
+    pub fn each(&self, mut tell: impl FnMut(Fault)) {
+        self.kept.iter().for_each(|fault| tell(fault.clone()));
+        for (code, count) in &self.counts {
+            let kept = || self.kept.iter().filter(|f| f.code == *code);
+            let mut left = count - kept().count() as u64;
+            let Some(first) = kept().next() else { continue };
+            for (message, times) in self.equal.get(code).into_iter().flatten() {
+                let told = kept().filter(|f| f.message == *message);
+                let like = told.clone().next().unwrap_or(first);
+                let more = times - told.count() as u64;
+                let again = Fault { message: message.clone(), row: None, offset: None, ..like.clone() };
+                (0..more).for_each(|_| tell(again.clone()));
+                left -= more;
+            }
+            let other = Fault { message: "and more".into(), row: None, offset: None, ..first.clone() };
+            (0..left).for_each(|_| tell(other.clone()));
+        }
+    }
+
     pub fn has_errors(&self) -> bool {
         self.errors > 0
     }
@@ -207,6 +227,17 @@ mod tests {
         (1..=50).for_each(|n| faults.push(Fault::warning("code.unknown", format!("X{n}"))));
         assert_eq!(faults.lines().len(), 23);
         assert_eq!(faults.lines()[22], "and 30 more of code.unknown");
+    }
+
+    #[test]
+    fn what_is_handed_on_is_counted_as_it_was() {
+        let mut faults = Faults::default();
+        (1..=10_000).for_each(|row| faults.push(Fault::error("value", "\"bad\"").at(row)));
+        (1..=3_000).for_each(|n| faults.push(Fault::warning("code", format!("X{n}")).at(n)));
+        let mut handed = Faults::default();
+        faults.each(|fault| handed.push(fault));
+        assert_eq!((handed.total(), handed.errors), (13_000, 10_000));
+        assert_eq!(handed.lines(), faults.lines());
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::file::{Mapping, Period, Source};
-use crate::intake::{Fault, Faults, cell, period};
+use super::file::{Figures, Mapping, Period, Source};
+use crate::intake::{Fault, Faults, cell};
 
 /// Where a value of a row comes from.
 #[derive(Clone, Copy)]
@@ -36,25 +36,8 @@ impl<'m> Columns<'m> {
         let mut places = Places::new(header);
         let dimensions = mapping.dimensions.iter().map(|d| places.of(&d.source)).collect();
         let attributes = mapping.attributes.iter().map(|a| places.of(&a.source)).collect();
-        let period = match &mapping.period {
-            Some(Period::Of(source)) => Some(places.of(source)),
-            Some(Period::Wide(_)) | None => None,
-        };
-        let mut values: Vec<Values> = mapping
-            .measures
-            .iter()
-            .map(|m| Values { place: places.named(&m.column), dimensions: &m.dimensions, period: None })
-            .collect();
-        if let Some(Period::Wide(pattern)) = &mapping.period {
-            let wide = header.iter().enumerate().filter_map(|(place, name)| {
-                let period = pattern.period_in(name.trim()).filter(|p| period::start(p).is_some())?;
-                Some(Values { place, dimensions: &[], period: Some(period.to_owned()) })
-            });
-            values.extend(wide);
-            if values.is_empty() {
-                places.faults.insert("no column has a period where period.wide has its *".to_owned());
-            }
-        }
+        let period = mapping.period.as_ref().and_then(|p| p.source.as_ref()).map(|s| places.of(s));
+        let values = places.values(mapping, header);
         let named = header.iter().rposition(|name| !name.trim().is_empty()).map_or(0, |n| n + 1);
         if places.faults.is_empty() {
             return Some(Self { named, all: header.len(), dimensions, period, values, attributes });
@@ -80,6 +63,34 @@ impl<'h> Places<'h> {
             of_name.entry(name.trim()).and_modify(|(_, twice)| *twice = true).or_insert((place, false));
         }
         Self { of_name, faults: BTreeSet::new() }
+    }
+
+    fn values<'m>(&mut self, mapping: &'m Mapping, header: &[String]) -> Vec<Values<'m>> {
+        let mut values: Vec<Values> = Vec::new();
+        for measure in &mapping.measures {
+            let dimensions = &measure.dimensions;
+            let pattern = match &measure.figures {
+                Figures::Wide(pattern) => pattern,
+                Figures::Column(name) => {
+                    values.push(Values { place: self.named(name), dimensions, period: None });
+                    continue;
+                }
+            };
+            let Some(Period { writing, .. }) = &mapping.period else { continue };
+            let mut periods = BTreeSet::new();
+            for (place, name) in header.iter().enumerate() {
+                let Some(period) = pattern.period_of(name.trim(), writing) else { continue };
+                if !periods.insert(period.clone().into_owned()) {
+                    self.faults.insert(format!("two columns have the values of {period}"));
+                }
+                values.push(Values { place, dimensions, period: Some(period.into_owned()) });
+            }
+            if periods.is_empty() {
+                let shown = cell::shown(measure.figures.name().as_bytes());
+                self.faults.insert(format!("no column has a period where {shown} has its *"));
+            }
+        }
+        values
     }
 
     fn of<'m>(&mut self, source: &'m Source) -> From<'m> {

@@ -11,11 +11,13 @@ pub const DIGITS_MAX: usize = 360;
 pub struct Locale {
     pub decimal: char,
     pub thousands: Option<char>,
+    /// What may stand behind a number and says nothing that its column does not: `12 %`.
+    pub suffix: Option<char>,
 }
 
 impl Default for Locale {
     fn default() -> Self {
-        Self { decimal: '.', thousands: None }
+        Self { decimal: '.', thousands: None, suffix: None }
     }
 }
 
@@ -31,6 +33,7 @@ pub enum NotDecimal {
 /// `+1.234,50` → `1234.50`, `1e2` → `100`, `-0` → `0`. Zeros at the end stay: they say how exact it is.
 pub fn normalise(written: &str, locale: &Locale) -> Result<String, NotDecimal> {
     let written = written.trim();
+    let written = locale.suffix.and_then(|s| written.strip_suffix(s)).map_or(written, str::trim_end);
     let (negative, unsigned) = match written.strip_prefix(['-', '\u{2212}']) {
         Some(rest) => (true, rest),
         None => (false, written.strip_prefix('+').unwrap_or(written)),
@@ -114,10 +117,10 @@ mod tests {
 
     use super::*;
 
-    const POINT: Locale = Locale { decimal: '.', thousands: None };
+    const POINT: Locale = Locale { decimal: '.', thousands: None, suffix: None };
 
     fn read(written: &str, decimal: char, thousands: char) -> Result<String, NotDecimal> {
-        normalise(written, &Locale { decimal, thousands: Some(thousands) })
+        normalise(written, &Locale { decimal, thousands: Some(thousands), suffix: None })
     }
 
     #[test]
@@ -184,7 +187,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_normal_form_is_stable(text in "[-+]?[0-9]{0,20}([.][0-9]{0,20})?([eE][-+]?[0-9]{1,3})?", any in "\\PC{0,12}") {
-            let _ = normalise(&any, &Locale { decimal: ',', thousands: Some('.') });
+            let _ = normalise(&any, &Locale { decimal: ',', thousands: Some('.') , suffix: None });
             if let Ok(normal) = normalise(&text, &POINT) {
                 prop_assert_eq!(normalise(&normal, &POINT).unwrap(), normal.clone());
                 let (a, b): (f64, f64) = (text.trim().parse().unwrap(), normal.parse().unwrap());

@@ -2,12 +2,17 @@
 //!
 //! `deploy/mapping.example.toml` explains each key.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap, io::Read, ops::RangeInclusive};
 
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Encoding, areas::Scheme, decimal::Locale};
+use super::{
+    Encoding,
+    areas::Scheme,
+    decimal::Locale,
+    writing::{Spelling, Writing},
+};
 
 mod check;
 mod error;
@@ -16,6 +21,9 @@ pub use error::MappingError;
 
 /// A mapping is typed by a person; a longer text is none.
 const MAPPING_BYTES_MAX: usize = 4 << 20;
+
+/// Of which columns and files are called.
+pub(super) const YEARS: RangeInclusive<u32> = 1800..=2150;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,7 +35,10 @@ struct MappingFile {
     skip_lines: u32,
     decimal: Option<Spanned<String>>,
     thousands: Option<Spanned<String>>,
+    suffix: Option<Spanned<String>>,
     missing: Option<Vec<String>>,
+    #[serde(default)]
+    notes: Vec<String>,
     #[serde(default)]
     dimension: Vec<Spanned<DimensionEntry>>,
     period: Option<Spanned<PeriodEntry>>,
@@ -54,12 +65,16 @@ struct PeriodEntry {
     column: Option<String>,
     constant: Option<String>,
     wide: Option<String>,
+    spelling: Option<Spelling>,
+    #[serde(default)]
+    codes: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct MeasureEntry {
-    column: String,
+    column: Option<String>,
+    wide: Option<String>,
     #[serde(default)]
     dimensions: BTreeMap<String, String>,
 }
@@ -80,6 +95,8 @@ pub struct Mapping {
     pub(super) skip_lines: u64,
     pub(super) locale: Locale,
     pub(super) missing: Vec<String>,
+    /// With which the first cell of a row begins that is none of the table's.
+    pub(super) notes: Vec<String>,
     pub(super) dimensions: Vec<Dimension>,
     pub(super) period: Option<Period>,
     pub(super) measures: Vec<Measure>,
@@ -102,22 +119,38 @@ pub(super) struct Dimension {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Period {
-    Of(Source),
-    Wide(Pattern),
+pub(super) struct Period {
+    /// `None`: it stands in the names of the columns of values.
+    pub source: Option<Source>,
+    pub writing: Writing,
 }
 
 /// The ids are those of the first measure, in each measure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Measure {
-    pub column: String,
+    pub figures: Figures,
     pub dimensions: Vec<(String, String)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Figures {
+    Column(String),
+    /// Every column whose name has a period in the place of `*`.
+    Wide(Pattern),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Attribute {
     pub id: String,
     pub source: Source,
+}
+
+impl Figures {
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Column(name) | Self::Wide(Pattern(name)) => name,
+        }
+    }
 }
 
 impl Mapping {
@@ -133,9 +166,21 @@ impl Mapping {
         ids
     }
 
+    /// Reads no more of it than a mapping may be long: what is given as one may be a table of any size.
+    pub fn load(input: impl Read) -> Result<Self, MappingError> {
+        let mut bytes = Vec::new();
+        let read = input.take(MAPPING_BYTES_MAX as u64 + 1).read_to_end(&mut bytes);
+        read.map_err(|e| MappingError::whole(format!("cannot be read: {e}")))?;
+        if bytes.len() > MAPPING_BYTES_MAX {
+            return Err(MappingError::too_long());
+        }
+        let text = String::from_utf8(bytes).map_err(|_| MappingError::whole("is not UTF-8"))?;
+        Self::parse(&text)
+    }
+
     pub fn parse(text: &str) -> Result<Self, MappingError> {
         if text.len() > MAPPING_BYTES_MAX {
-            return Err(MappingError::whole(format!("longer than {MAPPING_BYTES_MAX} bytes")));
+            return Err(MappingError::too_long());
         }
         let file: MappingFile = toml::from_str(text).map_err(|e| MappingError::of_toml(text, &e))?;
         check::check(text, file)
@@ -152,8 +197,16 @@ impl Pattern {
         text.contains('*').then(|| Self(text.to_owned()))
     }
 
+    /// The period of a column of values, if its name has one. Only a year of our times makes a number a year:
+    /// `i1990` of the pattern `i*` is one, `i1500` is not.
+    pub fn period_of<'a>(&self, header: &'a str, writing: &'a Writing) -> Option<Cow<'a, str>> {
+        let period = writing.read(self.period_in(header)?)?;
+        let year: u32 = period.get(..4)?.parse().ok()?;
+        YEARS.contains(&year).then_some(period)
+    }
+
     /// What a header has in the place of `*`.
-    pub fn period_in<'a>(&self, header: &'a str) -> Option<&'a str> {
+    fn period_in<'a>(&self, header: &'a str) -> Option<&'a str> {
         let stars = self.0.matches('*').count();
         let plain = self.0.len().checked_sub(stars)?;
         let length = header.len().checked_sub(plain)?.checked_div(stars)?;

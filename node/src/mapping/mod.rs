@@ -17,6 +17,7 @@ mod rules;
 mod skip;
 pub(crate) mod sum;
 mod walk;
+mod writing;
 
 pub(crate) use encoding::Decoded;
 pub use encoding::Encoding;

@@ -66,5 +66,5 @@ pub fn pour(
 }
 
 fn tell(faults: Faults, sink: &mut dyn Sink) {
-    faults.kept().iter().for_each(|fault| sink.fault(fault.clone()));
+    faults.each(|fault| sink.fault(fault));
 }

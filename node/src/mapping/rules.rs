@@ -62,6 +62,14 @@ pub fn coded<'r>(
     code.map(String::as_str)
 }
 
+pub fn no_period(written: &str) -> Fault {
+    let message = format!(
+        "{} is no SDMX period; period.spelling and period.codes say how others are read",
+        cell::shown(written.as_bytes())
+    );
+    Fault::error("period.illegal", message)
+}
+
 pub fn refusal(reason: NotDecimal, written: &str) -> Fault {
     let shown = cell::shown(written.as_bytes());
     match reason {

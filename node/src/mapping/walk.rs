@@ -1,19 +1,19 @@
 //! The walk through a table: each row becomes observations, and every fault is noted with its row.
 
-use std::io;
+use std::{borrow::Cow, io};
 
 use csv::ByteRecord;
 
 use super::{
-    MappedObservation, Mapping, Summary,
+    MappedObservation, Mapping, Summary, areas,
     columns::{Columns, From, Values},
     decimal::{self, NotDecimal},
     file::Dimension,
     read::Sink,
-    rules::{Strangers, coded, refusal},
+    rules::{Strangers, coded, no_period, refusal},
     sum::Sum,
 };
-use crate::intake::{Fault, Faults, Limits, Table, cell, coverage::Periods, keys::Keys, period};
+use crate::intake::{Fault, Faults, Limits, Table, cell, coverage::Periods, keys::Keys};
 
 pub struct Walk<'m> {
     mapping: &'m Mapping,
@@ -30,7 +30,7 @@ struct Row<'r> {
     line: u64,
     dimensions: Vec<(&'r str, &'r str)>,
     attributes: Vec<(&'r str, &'r str)>,
-    period: Option<&'r str>,
+    period: Option<Cow<'r, str>>,
 }
 
 impl<'m> Walk<'m> {
@@ -53,8 +53,14 @@ impl<'m> Walk<'m> {
         self.summary.data_rows += 1;
         self.name_formulas(line, cells);
         let Columns { named, all, .. } = self.columns;
-        if cells.len() < named || cells.len() > all {
-            let message = format!("{} cells, the header has {all}", cells.len());
+        // Commas behind the last cell say nothing.
+        let reach = cells.iter().rposition(|c| !c.trim_ascii().is_empty()).map_or(0, |n| n + 1);
+        if self.is_footnote(text_at(cells, 0), reach) {
+            self.note(line, "no cell but the first is filled, or it begins as a note: taken for one");
+            return;
+        }
+        if cells.len() < named || reach > all {
+            let message = format!("{} cells, the header has {all}; `notes` tells what are none", cells.len());
             self.summary.faults.push(Fault::error("csv.columns", message).at(line));
             return;
         }
@@ -64,7 +70,7 @@ impl<'m> Walk<'m> {
                 self.value(&row, column, text_at(cells, column.place), sink);
             }
             if values.is_empty() {
-                self.hand_on(&row, &[], row.period, "", None, sink);
+                self.hand_on(&row, &[], row.period.as_deref(), "", None, sink);
             }
         }
         self.columns.values = values;
@@ -91,8 +97,7 @@ impl<'m> Walk<'m> {
             mapping.attributes.iter().map(|a| a.id.as_str()).zip(attributes.iter().map(taken)).collect();
         let period = period.as_ref().map(taken);
         if let Some(dimension) = self.is_note(cells, &written, values) {
-            let message = format!("no {} and no value: taken for a note", dimension.id);
-            self.summary.faults.push(Fault::warning("row.note", message).at(line));
+            self.note(line, format!("no {} and no value: taken for a note", dimension.id));
             return None;
         }
         let mut placed = Vec::with_capacity(written.len());
@@ -101,12 +106,41 @@ impl<'m> Walk<'m> {
             let code = coded(dimension, written, line, &mut self.strangers, faults)?;
             placed.push((dimension.id.as_str(), code));
         }
-        if let Some(written) = period.filter(|p| period::start(p).is_none()) {
-            let message = format!("{} is no SDMX period", cell::shown(written.as_bytes()));
-            self.summary.faults.push(Fault::error("period.illegal", message).at(line));
-            return None;
-        }
+        let writing = mapping.period.as_ref().map(|p| &p.writing);
+        let period = match period.zip(writing) {
+            None => None,
+            Some((written, writing)) => match writing.read(written) {
+                Some(period) => Some(period),
+                None => {
+                    self.summary.faults.push(no_period(written).at(line));
+                    return None;
+                }
+            },
+        };
         Some(Row { line, dimensions: placed, attributes, period })
+    }
+
+    fn note(&mut self, line: u64, message: impl Into<String>) {
+        self.summary.faults.push(Fault::warning("row.note", message).at(line));
+    }
+
+    /// A line of text below a table, with or without the commas of a row. A country of which nothing is known
+    /// is none: what the first cell is known to be decides.
+    fn is_footnote(&self, first: &str, reach: usize) -> bool {
+        if self.mapping.notes.iter().any(|note| first.starts_with(note.as_str())) {
+            return true;
+        }
+        let Columns { named, dimensions, period, values, .. } = &self.columns;
+        let is_first = |from: &From| matches!(from, From::Cell(0));
+        let of_first = dimensions.iter().zip(&self.mapping.dimensions).filter(|(from, _)| is_first(from));
+        let is_known = |dimension: &Dimension| {
+            dimension.codes.contains_key(first)
+                || dimension.area.is_some_and(|scheme| areas::find(scheme, first).is_some())
+        };
+        let has_meaning = period.as_ref().is_some_and(is_first)
+            || values.iter().any(|v| v.place == 0)
+            || of_first.into_iter().any(|(_, dimension)| is_known(dimension));
+        reach == 1 && *named > 1 && !values.is_empty() && !has_meaning
     }
 
     /// A row below a table that fills a cell or two: the dimension that it lacks.
@@ -122,7 +156,7 @@ impl<'m> Walk<'m> {
     }
 
     fn value(&mut self, row: &Row, column: &Values, written: &str, sink: &mut Sink) {
-        let period = column.period.as_deref().or(row.period);
+        let period = column.period.as_deref().or(row.period.as_deref());
         if self.is_missing(written) {
             self.hand_on(row, column.dimensions, period, written, None, sink);
             return;

@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 use toml::Spanned;
 
 use super::{
-    Attribute, AttributeEntry, Dimension, DimensionEntry, Mapping, MappingError, MappingFile, Measure,
-    MeasureEntry, Pattern, Period, PeriodEntry, Source,
+    Attribute, AttributeEntry, Dimension, DimensionEntry, Figures, Mapping, MappingError, MappingFile,
+    Measure, MeasureEntry, Pattern, Period, PeriodEntry, Source,
 };
-use crate::{intake::period, mapping::decimal::Locale};
+use crate::{
+    intake::period,
+    mapping::{decimal::Locale, writing::Writing},
+};
 
 const ID_BYTES_MAX: usize = 255;
 /// Names that SDMX gives to the period and to the value.
@@ -17,16 +20,23 @@ const RESERVED: [&str; 2] = ["TIME_PERIOD", "OBS_VALUE"];
 pub fn check(text: &str, file: MappingFile) -> Result<Mapping, MappingError> {
     let mut check = Check { text, ids: BTreeSet::new() };
     let dimensions = all(file.dimension, |entry| check.dimension(entry))?;
-    let period = file.period.map(|entry| check.period(entry)).transpose()?;
-    let is_wide = matches!(period, Some(Period::Wide(_)));
-    let measures = check.measures(file.measure, is_wide)?;
+    if file.notes.iter().any(|note| note.trim().is_empty()) {
+        return Err(MappingError {
+            field: "notes".into(),
+            ..MappingError::whole("each row would begin with \"\"")
+        });
+    }
+    let is_wide = file.measure.iter().any(|m| m.get_ref().wide.is_some());
+    let (period, pattern) = check.period(file.period, is_wide)?;
+    let measures = check.measures(file.measure, pattern)?;
     let attributes = all(file.attribute, |entry| check.attribute(entry))?;
     let mapping = Mapping {
         delimiter: check.delimiter(file.delimiter.as_ref())?,
         encoding: file.encoding,
         skip_lines: u64::from(file.skip_lines),
-        locale: check.locale(file.decimal.as_ref(), file.thousands.as_ref())?,
+        locale: check.locale(file.decimal.as_ref(), file.thousands.as_ref(), file.suffix.as_ref())?,
         missing: file.missing.unwrap_or_else(|| vec![String::new()]),
+        notes: file.notes,
         dimensions,
         period,
         measures,
@@ -74,36 +84,59 @@ impl Check<'_> {
         Ok(Dimension { id, source, area, codes })
     }
 
-    fn period(&self, entry: Spanned<PeriodEntry>) -> Result<Period, MappingError> {
+    /// The pattern of `period.wide` is short for a measure of it. `is_wide`: the measures have theirs.
+    fn period(
+        &self,
+        entry: Option<Spanned<PeriodEntry>>,
+        is_wide: bool,
+    ) -> Result<(Option<Period>, Option<Pattern>), MappingError> {
+        let Some(entry) = entry else {
+            let in_names = Period { source: None, writing: Writing::default() };
+            return Ok((is_wide.then_some(in_names), None));
+        };
         let at = entry.span().start;
-        match entry.into_inner() {
-            PeriodEntry { column: Some(column), constant: None, wide: None } => {
-                Ok(Period::Of(Source::Column(column.trim().to_owned())))
-            }
-            PeriodEntry { column: None, constant: Some(constant), wide: None } => {
+        let PeriodEntry { column, constant, wide, spelling, codes } = entry.into_inner();
+        if let Some((written, code)) = codes.iter().find(|(_, code)| period::start(code).is_none()) {
+            let message = format!("{written:?} stands for {code:?}, which is no SDMX period");
+            return Err(self.fault(at, "period.codes", message));
+        }
+        if constant.is_some() && (spelling.is_some() || !codes.is_empty()) {
+            return Err(self.fault(at, "period.constant", "is written as it shall be"));
+        }
+        let writing = Writing { spelling, codes };
+        let (source, pattern) = match (column, constant, wide) {
+            (Some(column), None, None) if !is_wide => (Some(Source::Column(column.trim().to_owned())), None),
+            (None, Some(constant), None) if !is_wide => {
                 if period::start(&constant).is_none() {
                     let message = format!("{constant:?} is no SDMX period, such as 2018, 2018-Q1 or 2018-05");
                     return Err(self.fault(at, "period.constant", message));
                 }
-                Ok(Period::Of(Source::Constant(constant)))
+                (Some(Source::Constant(constant)), None)
             }
-            PeriodEntry { column: None, constant: None, wide: Some(wide) } => match Pattern::new(wide.trim())
-            {
-                Some(pattern) => Ok(Period::Wide(pattern)),
-                None => {
-                    Err(self.fault(at, "period.wide", format!("{wide:?} has no * where the period stands")))
-                }
-            },
-            _ => Err(self.fault(at, "period", "has one of column, constant and wide")),
-        }
+            (None, None, Some(wide)) if !is_wide => (None, Some(self.pattern(at, "period.wide", &wide)?)),
+            (None, None, None) if is_wide => (None, None),
+            _ if is_wide => {
+                return Err(self.fault(at, "period", "stands in the names that measure.wide fits"));
+            }
+            _ => return Err(self.fault(at, "period", "has one of column, constant and wide")),
+        };
+        Ok((Some(Period { source, writing }), pattern))
+    }
+
+    fn pattern(&self, at: usize, field: &str, wide: &str) -> Result<Pattern, MappingError> {
+        let missing = || self.fault(at, field, format!("{wide:?} has no * where the period stands"));
+        Pattern::new(wide.trim()).ok_or_else(missing)
     }
 
     fn measures(
         &mut self,
         entries: Vec<Spanned<MeasureEntry>>,
-        is_wide: bool,
+        pattern: Option<Pattern>,
     ) -> Result<Vec<Measure>, MappingError> {
-        if let Some(first) = entries.first().filter(|_| is_wide) {
+        if let Some(pattern) = pattern {
+            let Some(first) = entries.first() else {
+                return Ok(vec![Measure { figures: Figures::Wide(pattern), dimensions: Vec::new() }]);
+            };
             let message = "with period.wide the columns of the periods are the measure";
             return Err(self.fault(first.span().start, "measure", message));
         }
@@ -111,10 +144,21 @@ impl Check<'_> {
         let mut columns = BTreeSet::new();
         for entry in entries {
             let at = entry.span().start;
-            let MeasureEntry { column, dimensions } = entry.into_inner();
-            let column = column.trim().to_owned();
-            if !columns.insert(column.clone()) {
-                return Err(self.fault(at, "measure.column", format!("{column:?} is there twice")));
+            let MeasureEntry { column, wide, dimensions } = entry.into_inner();
+            let figures = match (column, wide) {
+                (Some(column), None) => Figures::Column(column.trim().to_owned()),
+                (None, Some(wide)) => Figures::Wide(self.pattern(at, "measure.wide", &wide)?),
+                _ => return Err(self.fault(at, "measure", "has either column or wide")),
+            };
+            let is_like = |first: &Measure| {
+                matches!(first.figures, Figures::Wide(_)) == matches!(figures, Figures::Wide(_))
+            };
+            if !measures.first().is_none_or(is_like) {
+                return Err(self.fault(at, "measure", "either all measures have wide, or none has"));
+            }
+            let name = figures.name().to_owned();
+            if !columns.insert(name.clone()) {
+                return Err(self.fault(at, "measure.column", format!("{name:?} is there twice")));
             }
             let dimensions: Vec<(String, String)> = dimensions.into_iter().collect();
             if let Some((id, _)) = dimensions.iter().find(|(_, value)| value.is_empty()) {
@@ -128,7 +172,7 @@ impl Check<'_> {
                 }
                 Some(first) => self.same_ids(at, first, &dimensions)?,
             }
-            measures.push(Measure { column, dimensions });
+            measures.push(Measure { figures, dimensions });
         }
         Ok(measures)
     }
@@ -146,7 +190,7 @@ impl Check<'_> {
         }
         let message = format!(
             "several measures need the same dimensions each, for example {{ INDICATOR = \"…\" }}: {:?} has {:?}",
-            first.column,
+            first.figures.name(),
             first.dimensions.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>()
         );
         Err(self.fault(at, "measure.dimensions", message))
@@ -211,6 +255,7 @@ impl Check<'_> {
         &self,
         decimal: Option<&Spanned<String>>,
         thousands: Option<&Spanned<String>>,
+        suffix: Option<&Spanned<String>>,
     ) -> Result<Locale, MappingError> {
         let mut locale = Locale::default();
         if let Some(typed) = decimal {
@@ -231,6 +276,13 @@ impl Check<'_> {
                 return Err(self.fault(at, "thousands", "is the same as decimal"));
             }
             locale.thousands = Some(separator);
+        }
+        if let Some(typed) = suffix {
+            let mut chars = typed.get_ref().chars();
+            locale.suffix = match (chars.next(), chars.next()) {
+                (Some(c @ ('%' | '‰')), None) => Some(c),
+                _ => return Err(self.fault(typed.span().start, "suffix", "is \"%\" or \"‰\"")),
+            };
         }
         Ok(locale)
     }

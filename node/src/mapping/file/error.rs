@@ -16,6 +16,10 @@ impl MappingError {
         Self { line: None, field: String::new(), message: message.into() }
     }
 
+    pub(super) fn too_long() -> Self {
+        Self::whole(format!("longer than {} bytes", super::MAPPING_BYTES_MAX))
+    }
+
     pub(super) fn at(text: &str, offset: usize, field: &str, message: impl Into<String>) -> Self {
         let before = text.get(..offset).unwrap_or(text);
         let line = Some(before.matches('\n').count() + 1);

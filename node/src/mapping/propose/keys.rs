@@ -20,8 +20,8 @@ impl<'p> Keys<'p> {
         if let Some((place, _)) = roles.area {
             keys.of_row = keys.with(place);
         }
-        if let Some(PeriodRole::Column(place)) = roles.period {
-            keys.of_row = keys.with(place);
+        if let Some(PeriodRole::Column(place) | PeriodRole::Spelt(place, _)) = &roles.period {
+            keys.of_row = keys.with(*place);
         }
         keys
     }

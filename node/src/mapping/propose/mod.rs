@@ -14,7 +14,7 @@ mod write;
 use std::io::{self, Read};
 
 use super::{Encoding, decimal::Locale};
-use crate::intake::IntakeError;
+use crate::intake::{Fault, Faults, IntakeError, Refused, cell};
 
 /// How often a file is read, and each time from its beginning.
 pub type Opener<'a> = dyn FnMut() -> io::Result<Box<dyn Read>> + 'a;
@@ -31,6 +31,18 @@ struct Shape {
 pub fn propose(open: &mut Opener, name: &str) -> Result<String, IntakeError> {
     let shape = sniff::shape(open)?;
     let profile = profile::profile(open()?, &shape)?;
+    let twice = profile.named_twice();
+    if !twice.is_empty() {
+        let mut faults = Faults::default();
+        for name in twice {
+            let shown = cell::shown(name.as_bytes());
+            let message = format!(
+                "the header names {shown} twice, and no mapping can tell one from the other: rename one"
+            );
+            faults.push(Fault::error("csv.header", message).at(shape.skip_lines + 1));
+        }
+        return Err(Refused { faults }.into());
+    }
     let locale = profile.locale();
     let roles = roles::assign(&profile, &locale, name);
     Ok(write::toml(&shape, &profile, &locale, &roles))
@@ -38,11 +50,11 @@ pub fn propose(open: &mut Opener, name: &str) -> Result<String, IntakeError> {
 
 /// The ways of writing numbers that are told apart; of two that fit as well the first is proposed.
 const LOCALES: [Locale; 7] = [
-    Locale { decimal: '.', thousands: None },
-    Locale { decimal: '.', thousands: Some(',') },
-    Locale { decimal: ',', thousands: None },
-    Locale { decimal: ',', thousands: Some('.') },
-    Locale { decimal: '.', thousands: Some(' ') },
-    Locale { decimal: ',', thousands: Some(' ') },
-    Locale { decimal: '.', thousands: Some('\'') },
+    Locale { decimal: '.', thousands: None, suffix: None },
+    Locale { decimal: '.', thousands: Some(','), suffix: None },
+    Locale { decimal: ',', thousands: None, suffix: None },
+    Locale { decimal: ',', thousands: Some('.'), suffix: None },
+    Locale { decimal: '.', thousands: Some(' '), suffix: None },
+    Locale { decimal: ',', thousands: Some(' '), suffix: None },
+    Locale { decimal: '.', thousands: Some('\''), suffix: None },
 ];

@@ -14,6 +14,7 @@ use crate::{
     mapping::{
         decimal::{self, Locale},
         encoding::Decoded,
+        file::YEARS,
         read::next,
         skip::SkipLines,
     },
@@ -45,6 +46,11 @@ pub struct Column {
     numbers: [u64; LOCALES.len()],
     /// Cells of these are whole numbers.
     whole: u64,
+    /// Cells of these end with `%`; one of them.
+    percents: u64,
+    percent: Option<String>,
+    /// One that is another number in another way of writing: `1.234`.
+    pub ambiguous: Option<String>,
     pub periods: u64,
     pub years: u64,
     /// Known codes for missing values that are there.
@@ -133,6 +139,12 @@ impl Profile {
         }
     }
 
+    pub fn named_twice(&self) -> BTreeSet<&str> {
+        let mut seen = HashSet::new();
+        let names = self.columns.iter().map(|c| c.name.as_str());
+        names.filter(|name| !name.is_empty() && !seen.insert(*name)).collect()
+    }
+
     pub fn column(&self, place: usize) -> Option<&Column> {
         self.columns.get(place)
     }
@@ -189,21 +201,29 @@ impl Column {
     }
 
     fn count_numbers(&mut self, written: &str) -> bool {
+        let number = written.strip_suffix('%').map_or(written, str::trim_end);
         // Most texts are no number in any way, and that is told by their letters.
-        let may_be = written.len() <= 2 * decimal::DIGITS_MAX
-            && written.bytes().any(|b| b.is_ascii_digit())
-            && written.chars().all(|c| c.is_ascii_digit() || "+-−.,' \u{a0}\u{202f}eE".contains(c));
+        let may_be = number.len() <= 2 * decimal::DIGITS_MAX
+            && number.bytes().any(|b| b.is_ascii_digit())
+            && number.chars().all(|c| c.is_ascii_digit() || "+-−.,' \u{a0}\u{202f}eE".contains(c));
         if !may_be {
             return false;
         }
-        let mut is_number = false;
+        let mut read: Option<String> = None;
         for (count, locale) in self.numbers.iter_mut().zip(&LOCALES) {
-            let fits = decimal::normalise(written, locale).is_ok();
-            *count += u64::from(fits);
-            is_number |= fits;
+            let Ok(normal) = decimal::normalise(number, locale) else { continue };
+            *count += 1;
+            if read.as_ref().is_some_and(|first| *first != normal) && self.ambiguous.is_none() {
+                self.ambiguous = Some(written.to_owned());
+            }
+            read.get_or_insert(normal);
         }
         self.whole += u64::from(written.bytes().all(|b| b.is_ascii_digit()));
-        is_number
+        if read.is_some() && number.len() < written.len() {
+            self.percents += 1;
+            self.percent.get_or_insert_with(|| written.to_owned());
+        }
+        read.is_some()
     }
 
     fn note_odd(&mut self, written: &str) {
@@ -223,11 +243,25 @@ impl Column {
         numbers > 0 && others == self.odd && few
     }
 
+    pub fn has_percents(&self) -> bool {
+        self.percents > 0
+    }
+
+    /// `12%` among numbers without it: a twelfth, or twelve.
+    pub fn mixed_percent(&self, locale: &Locale) -> Option<&str> {
+        self.percent.as_deref().filter(|_| self.percents < self.numbers_in(locale))
+    }
+
+    pub fn numbers_in(&self, locale: &Locale) -> u64 {
+        let place = LOCALES.iter().position(|l| l == locale);
+        place.and_then(|n| self.numbers.get(n)).copied().unwrap_or_default()
+    }
+
     /// Enough for a column that is called the value.
     pub fn is_mostly_numeric(&self, locale: &Locale) -> bool {
-        let numbers = LOCALES.iter().position(|l| l == locale).and_then(|n| self.numbers.get(n));
+        let numbers = self.numbers_in(locale);
         let missing: u64 = self.missing.values().sum();
-        numbers.is_some_and(|n| *n > 0 && 2 * n >= self.filled.saturating_sub(missing))
+        numbers > 0 && 2 * numbers >= self.filled.saturating_sub(missing)
     }
 
     /// There are more odd values than those that are remembered.
@@ -251,7 +285,5 @@ impl Column {
 }
 
 pub fn is_year(text: &str) -> bool {
-    text.len() == 4
-        && text.parse::<u32>().is_ok_and(|year| (1800..=2150).contains(&year))
-        && !text.starts_with('+')
+    text.len() == 4 && text.parse::<u32>().is_ok_and(|year| YEARS.contains(&year)) && !text.starts_with('+')
 }

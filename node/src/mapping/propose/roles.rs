@@ -1,15 +1,16 @@
 //! Which column is what: areas, periods, values, what tells rows apart, and what only describes them.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::{
     keys::Keys,
     profile::{Column, Profile, is_year},
-    wide::wide,
+    wide::{Wide, wide},
 };
 use crate::mapping::{
     areas::{self, Scheme},
     decimal::Locale,
+    writing::Spelling,
 };
 
 const AREA_HINTS: [&str; 14] = [
@@ -45,7 +46,7 @@ pub struct Roles {
     pub measures: Vec<usize>,
     pub dimensions: Vec<usize>,
     pub attributes: Vec<usize>,
-    /// Columns without a value, or without a name of their own.
+    /// Columns without a name.
     pub left_out: Vec<usize>,
     /// Rows of the sample, and how many of their keys are different.
     pub sampled: usize,
@@ -54,19 +55,25 @@ pub struct Roles {
 
 pub enum PeriodRole {
     Column(usize),
-    Wide(String, Vec<usize>),
+    /// In one of these spellings; of several, or of none, a person decides.
+    Spelt(usize, Vec<Spelling>),
+    Wide(Wide),
     /// From the name of the file.
     Named(String),
 }
 
 pub fn assign(profile: &Profile, locale: &Locale, file_name: &str) -> Roles {
-    let mut roles = Roles { area: area(profile), ..Roles::default() };
-    let mut free: Vec<usize> = usable(profile, &mut roles.left_out);
+    let named = |n: &usize| profile.column(*n).is_some_and(|c| !c.name.is_empty());
+    let (mut free, left_out): (Vec<usize>, Vec<usize>) = (0..profile.columns.len()).partition(named);
+    let mut roles = Roles { area: area(profile, &free), left_out, ..Roles::default() };
     free.retain(|n| roles.area.is_none_or(|(area, _)| area != *n));
     roles.period = period_of(profile, locale, &free, file_name);
     match &roles.period {
-        Some(PeriodRole::Column(place)) => free.retain(|n| n != place),
-        Some(PeriodRole::Wide(_, places)) => free.retain(|n| !places.contains(n)),
+        Some(PeriodRole::Column(place) | PeriodRole::Spelt(place, _)) => free.retain(|n| n != place),
+        Some(PeriodRole::Wide(wide)) => {
+            let taken: BTreeSet<usize> = wide.places().collect();
+            free.retain(|n| !taken.contains(n));
+        }
         _ => {}
     }
     let numeric = |n: &usize| profile.column(*n).is_some_and(|c| c.is_numeric(locale));
@@ -88,7 +95,7 @@ pub fn assign(profile: &Profile, locale: &Locale, file_name: &str) -> Roles {
     roles.dimensions = keys.taken;
     roles.dimensions.sort_unstable();
     numbers.retain(|n| !roles.dimensions.contains(n));
-    if !matches!(roles.period, Some(PeriodRole::Wide(..))) {
+    if !matches!(roles.period, Some(PeriodRole::Wide(_))) {
         roles.measures = match named_value {
             Some(value) => vec![value],
             None => measures(profile, &numbers),
@@ -105,22 +112,10 @@ fn is_named(profile: &Profile, place: usize, names: &[&str]) -> bool {
     profile.column(place).is_some_and(|c| names.contains(&plain(c).as_str()))
 }
 
-/// Columns that a mapping can name, and that say something.
-fn usable(profile: &Profile, left_out: &mut Vec<usize>) -> Vec<usize> {
-    let mut names: BTreeMap<&str, u32> = BTreeMap::new();
-    profile.columns.iter().for_each(|c| *names.entry(&c.name).or_default() += 1);
-    let is_usable = |n: &usize| {
-        profile.column(*n).is_some_and(|c| !c.name.is_empty() && names.get(c.name.as_str()) == Some(&1))
-    };
-    let (usable, not): (Vec<usize>, Vec<usize>) = (0..profile.columns.len()).partition(is_usable);
-    left_out.extend(not);
-    usable
-}
-
 /// The column of which most values are countries; of equals the one with the plainest codes.
-fn area(profile: &Profile) -> Option<(usize, Scheme)> {
+fn area(profile: &Profile, free: &[usize]) -> Option<(usize, Scheme)> {
     let mut best: Option<(u64, usize, Scheme)> = None;
-    for (place, column) in profile.columns.iter().enumerate() {
+    for (place, column) in free.iter().filter_map(|n| Some((*n, profile.column(*n)?))) {
         let name = column.name.to_lowercase();
         let hinted = AREA_HINTS.iter().any(|h| name.contains(h));
         for (bonus, scheme) in
@@ -144,8 +139,8 @@ fn area(profile: &Profile) -> Option<(usize, Scheme)> {
 }
 
 fn period_of(profile: &Profile, locale: &Locale, free: &[usize], file_name: &str) -> Option<PeriodRole> {
-    if let Some((pattern, places)) = wide(profile, locale, free) {
-        return Some(PeriodRole::Wide(pattern, places));
+    if let Some(wide) = wide(profile, locale, free) {
+        return Some(PeriodRole::Wide(wide));
     }
     let is_period = |n: &usize| profile.column(*n).is_some_and(|c| c.filled > 0 && c.periods == c.filled);
     let named = |name: &&str| free.iter().copied().find(|n| is_period(n) && is_named(profile, *n, &[name]));
@@ -157,10 +152,24 @@ fn period_of(profile: &Profile, locale: &Locale, free: &[usize], file_name: &str
     let found = PERIOD_NAMES.iter().find_map(named);
     let found = found.or_else(|| free.iter().copied().find(|n| is_period(n) && alike(n)));
     let found = found.or_else(|| free.iter().copied().find(years));
+    if let Some(place) = found {
+        return Some(PeriodRole::Column(place));
+    }
+    // A column that is called so and is written in another way.
+    let spelt = |n: usize| {
+        let column = profile.column(n).filter(|_| is_named(profile, n, &PERIOD_NAMES) || alike(&n))?;
+        let spellings = Spelling::fitting(column.distinct.iter().map(String::as_str));
+        let are_dated =
+            is_named(profile, n, &PERIOD_NAMES) && column.distinct.iter().all(|v| year_in(v).is_some());
+        (!spellings.is_empty() || are_dated).then_some(PeriodRole::Spelt(n, spellings))
+    };
+    if let Some(spelt) = free.iter().copied().find_map(spelt) {
+        return Some(spelt);
+    }
     // A column that is called so, and mostly is it: the mapping says what the rest is.
     let mostly = |n: &usize| profile.column(*n).is_some_and(|c| 2 * c.periods > c.filled);
     let named = |n: &usize| mostly(n) && is_named(profile, *n, &PERIOD_NAMES);
-    let found = found.or_else(|| free.iter().copied().find(named));
+    let found = free.iter().copied().find(named);
     found.map(PeriodRole::Column).or_else(|| year_in(file_name).map(PeriodRole::Named))
 }
 

@@ -84,21 +84,23 @@ fn modal(widths: &[usize]) -> (usize, usize) {
     counts.into_iter().max_by_key(|(width, count)| (*count, *width)).unwrap_or((1, 0))
 }
 
-/// The first record that fills more than half of the usual width: titles above a table fill a cell or two.
+/// The first record that reaches as far as most and fills more than half of the usual width: titles above a
+/// table fill a cell or two, or fall into as many as they have commas.
 fn header_line(head: &[u8], delimiter: u8) -> Result<u64, IntakeError> {
     let (width, _) = modal(&widths(head, delimiter));
     let mut records = Records::cut_at(head, &Limits::default(), delimiter, 1);
     let mut faults = Faults::default();
-    let mut first = 1;
-    for n in 0..HEAD_RECORDS {
-        let Some((line, cells)) = next(&mut records, &mut faults)? else { break };
-        let filled = cells.iter().filter(|c| !c.trim_ascii().is_empty()).count();
-        if filled > width / 2 {
-            return Ok(line);
-        }
-        first = if n == 0 { line } else { first };
+    let mut seen: Vec<(u64, usize, usize)> = Vec::new();
+    while let Some((line, cells)) = next(&mut records, &mut faults)?.filter(|_| seen.len() < HEAD_RECORDS) {
+        let is_filled = |c: &[u8]| !c.trim_ascii().is_empty();
+        let reach = cells.iter().rposition(is_filled).map_or(0, |n| n + 1);
+        seen.push((line, reach, cells.iter().filter(|c| is_filled(c)).count()));
     }
-    Ok(first)
+    let (usual, _) = modal(&seen.iter().map(|(_, reach, _)| *reach).collect::<Vec<_>>());
+    let fills = |filled: usize| filled > width / 2;
+    let whole = seen.iter().find(|(_, reach, filled)| fills(*filled) && *reach >= usual);
+    let found = whole.or_else(|| seen.iter().find(|(.., filled)| fills(*filled))).or(seen.first());
+    Ok(found.map_or(1, |(line, ..)| *line))
 }
 
 #[cfg(test)]
@@ -126,6 +128,8 @@ mod tests {
                 ',',
                 2,
             ),
+            ("Deaths by age, sex and year\n\ngeo,year,sex,v\nFJ,2001,M,1\nFJ,2001,F,1\n", ',', 2),
+            ("geo,year,sex,v\nFJ,2001,M,\nFJ,2001,F,\n", ',', 0),
             ("Table 1;;;\ngeo;year;sex;v\nFJ;2001;M;1\n", ';', 1),
         ] {
             assert_eq!(cut(text.as_bytes()), (Encoding::Utf8, delimiter, skip_lines), "{text}");

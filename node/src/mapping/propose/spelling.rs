@@ -1,18 +1,29 @@
 //! How ids, lists and strings are spelt in a proposal.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::intake::cell;
 
 const SHOWN_MAX: usize = 6;
 
-pub fn unique_in(taken: &mut BTreeSet<String>, id: String) -> String {
-    let numbered = (2..).map(|n| format!("{id}_{n}"));
-    let reserved = ["TIME_PERIOD", "OBS_VALUE"];
-    let free = |id: &String| !taken.contains(id) && !reserved.contains(&id.as_str());
-    let id = std::iter::once(id.clone()).chain(numbered).find(free).unwrap_or(id);
-    taken.insert(id.clone());
-    id
+/// Ids that are taken, and the number with which each is free: columns of one name come by the thousand.
+#[derive(Default)]
+pub struct Ids {
+    taken: BTreeSet<String>,
+    next: BTreeMap<String, u32>,
+}
+
+impl Ids {
+    pub fn unique(&mut self, id: String) -> String {
+        let reserved = ["TIME_PERIOD", "OBS_VALUE"];
+        let mut unique = id.clone();
+        while reserved.contains(&unique.as_str()) || !self.taken.insert(unique.clone()) {
+            let number = self.next.entry(id.clone()).or_insert(1);
+            *number += 1;
+            unique = format!("{id}_{number}");
+        }
+        unique
+    }
 }
 
 /// `First 28 days (number of deaths)` → `FIRST_28_DAYS_NUMBER_OF_DEATHS`
@@ -88,9 +99,16 @@ mod tests {
         ] {
             assert_eq!(id_of(name), id, "{name}");
         }
-        let mut taken = BTreeSet::new();
-        let ids = ["A", "A", "TIME_PERIOD", "A"].map(|id| unique_in(&mut taken, id.into()));
-        assert_eq!(ids, ["A", "A_2", "TIME_PERIOD_2", "A_3"]);
+        let mut taken = Ids::default();
+        let ids = ["A", "A", "TIME_PERIOD", "A_3", "A"].map(|id| taken.unique(id.into()));
+        assert_eq!(ids, ["A", "A_2", "TIME_PERIOD_2", "A_3", "A_4"]);
+    }
+
+    #[test]
+    fn ten_thousand_columns_of_one_name_do_not_count_from_one_each() {
+        let mut taken = Ids::default();
+        (0..10_000).for_each(|_| drop(taken.unique("C".into())));
+        assert_eq!((taken.unique("C".into()).as_str(), taken.next["C"]), ("C_10001", 10_001));
     }
 
     #[test]

@@ -3,28 +3,26 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Shape,
+    LOCALES, Shape,
     profile::{Column, Profile},
     roles::{PeriodRole, Roles},
-    spelling::{id_of, listed, quoted, unique_in},
+    spelling::{Ids, id_of, listed, quoted},
+    wide::Wide,
 };
 use crate::{
     intake::cell,
     mapping::{
         Encoding,
         areas::{self, Scheme},
-        decimal::Locale,
+        decimal::{self, Locale, NotDecimal},
+        writing::Spelling,
     },
 };
 
 pub fn toml(shape: &Shape, profile: &Profile, locale: &Locale, roles: &Roles) -> String {
-    let mut writer = Writer { text: String::new(), profile, ids: BTreeSet::new() };
+    let mut writer = Writer { text: String::new(), profile, ids: Ids::default() };
     writer.comment("Proposed by `talanoa map`: read it, correct it, keep it beside the file.");
     writer.comment(&format!("{} rows, {} columns.", profile.rows, profile.columns.len()));
-    let first = profile.columns.first().map(|c| c.name.as_str()).unwrap_or_default();
-    if first.starts_with("STRUCTURE") || first == "DATAFLOW" {
-        writer.comment("This looks like SDMX-CSV, which `talanoa publish` reads without a mapping.");
-    }
     writer.shape(shape);
     writer.numbers(locale, roles);
     writer.dimensions(roles);
@@ -37,7 +35,7 @@ pub fn toml(shape: &Shape, profile: &Profile, locale: &Locale, roles: &Roles) ->
 struct Writer<'p> {
     text: String,
     profile: &'p Profile,
-    ids: BTreeSet<String>,
+    ids: Ids,
 }
 
 impl<'p> Writer<'p> {
@@ -68,7 +66,55 @@ impl<'p> Writer<'p> {
     }
 
     fn numbers(&mut self, locale: &Locale, roles: &Roles) {
-        if locale.decimal != '.' || locale.thousands.is_some() {
+        let wide = match &roles.period {
+            Some(PeriodRole::Wide(wide)) => wide.places().collect(),
+            _ => Vec::new(),
+        };
+        let columns: Vec<&Column> =
+            roles.measures.iter().chain(&wide).filter_map(|n| self.profile.column(*n)).collect();
+        self.locale(locale, &columns);
+        let mut missing: BTreeSet<&str> = columns.iter().flat_map(|c| c.missing.keys().copied()).collect();
+        let odd = columns.iter().filter(|c| c.odd > 0).flat_map(|c| c.odd_values.iter().map(String::as_str));
+        // What has a digit is a figure with something beside it, and a figure is never missing.
+        let (figures, marks): (BTreeSet<&str>, BTreeSet<&str>) = odd.partition(|odd| is_figure(odd));
+        if columns.iter().any(|c| c.empty > 0) || missing.is_empty() {
+            missing.insert("");
+        }
+        let shown = |texts: &BTreeSet<&str>| {
+            texts.iter().map(|t| cell::shown(t.as_bytes())).collect::<Vec<_>>().join(" ")
+        };
+        if !figures.is_empty() {
+            let figures = shown(&figures);
+            self.comment(&format!("Not a number, their rows will be refused: {figures}"));
+        }
+        if !marks.is_empty() {
+            let marks = shown(&marks);
+            self.comment(&format!("Taken for marks of missing values, check them: {marks}"));
+        }
+        if columns.iter().any(|c| c.has_more_odd_values()) {
+            self.comment(
+                "There are more such than are listed here: the rows with the others will be refused.",
+            );
+        }
+        let missing: Vec<String> = missing.union(&marks).map(|m| quoted(m)).collect();
+        self.line(&format!("missing = [{}]", missing.join(", ")));
+    }
+
+    /// How the numbers of these columns are written.
+    fn locale(&mut self, locale: &Locale, columns: &[&Column]) {
+        let fits_too = |other: &&Locale| {
+            other.decimal != locale.decimal
+                && columns.iter().all(|c| c.numbers_in(other) >= c.numbers_in(locale))
+        };
+        let ambiguous = columns.iter().find_map(|c| c.ambiguous.as_deref());
+        if let Some((written, other)) = ambiguous.zip(LOCALES.iter().find(fits_too)) {
+            let (shown, read) = (cell::shown(written.as_bytes()), |l| decimal::normalise(written, l));
+            let (this, other) = (read(locale).unwrap_or_default(), read(other).unwrap_or_default());
+            self.comment(&format!(
+                "TWO WAYS OF WRITING FIT: {shown} is read as {this}, and may be {other}. Check decimal and thousands."
+            ));
+            self.line(&format!("decimal = {}", quoted(&locale.decimal.to_string())));
+        } else if locale.decimal != '.' || locale.thousands.is_some() {
             self.comment(
                 "How numbers are written: 1,234 is one and a bit, or more than a thousand. Check it.",
             );
@@ -77,32 +123,15 @@ impl<'p> Writer<'p> {
         if let Some(thousands) = locale.thousands {
             self.line(&format!("thousands = {}", quoted(&thousands.to_string())));
         }
-        let wide: &[usize] = match &roles.period {
-            Some(PeriodRole::Wide(_, places)) => places,
-            _ => &[],
-        };
-        let columns: Vec<&Column> =
-            roles.measures.iter().chain(wide).filter_map(|n| self.profile.column(*n)).collect();
-        let mut missing: BTreeSet<&str> = columns.iter().flat_map(|c| c.missing.keys().copied()).collect();
-        let odd: BTreeSet<&str> = columns
-            .iter()
-            .filter(|c| c.odd > 0)
-            .flat_map(|c| c.odd_values.iter().map(String::as_str))
-            .collect();
-        if columns.iter().any(|c| c.empty > 0) || missing.is_empty() {
-            missing.insert("");
+        if let Some(mixed) = columns.iter().find_map(|c| c.mixed_percent(locale)) {
+            let shown = cell::shown(mixed.as_bytes());
+            self.comment(&format!(
+                "Some numbers have a % and others none, as {shown}: those with it will be refused."
+            ));
+        } else if columns.iter().any(|c| c.has_percents()) {
+            self.comment("What stands behind numbers; an attribute UNIT_MEASURE should say it.");
+            self.line("suffix = \"%\"");
         }
-        if !odd.is_empty() {
-            let shown: Vec<String> = odd.iter().map(|o| cell::shown(o.as_bytes())).collect();
-            self.comment(&format!("Taken for marks of missing values, check them: {}", shown.join(" ")));
-        }
-        if columns.iter().any(|c| c.has_more_odd_values()) {
-            self.comment(
-                "There are more such marks than are listed here: the rows with the others will be refused.",
-            );
-        }
-        let missing: Vec<String> = missing.union(&odd).map(|m| quoted(m)).collect();
-        self.line(&format!("missing = [{}]", missing.join(", ")));
     }
 
     fn dimensions(&mut self, roles: &Roles) {
@@ -123,7 +152,7 @@ impl<'p> Writer<'p> {
                 if !unknown.is_empty() {
                     self.line(&format!("    # No countries, kept as written: {unknown}"));
                 }
-                self.ids.insert("REF_AREA".into());
+                self.ids.unique("REF_AREA".into());
                 let (name, scheme) = (self.name(place), scheme.name());
                 self.line(&format!("    {{ id = \"REF_AREA\", column = {name}, area = \"{scheme}\" }},"));
             }
@@ -171,10 +200,8 @@ impl<'p> Writer<'p> {
                 }
                 self.line(&format!("period = {{ column = {name} }}"));
             }
-            Some(PeriodRole::Wide(pattern, places)) => {
-                self.comment(&format!("{} columns of periods: their values are the measure.", places.len()));
-                self.line(&format!("period = {{ wide = {} }}", quoted(pattern)));
-            }
+            Some(PeriodRole::Spelt(place, spellings)) => self.spelt(*place, spellings),
+            Some(PeriodRole::Wide(wide)) => self.wide(wide),
             Some(PeriodRole::Named(year)) => {
                 self.comment("No column of periods; this year stands in the name of the file. Check it.");
                 self.line(&format!("period = {{ constant = {} }}", quoted(year)));
@@ -183,8 +210,62 @@ impl<'p> Writer<'p> {
         }
     }
 
+    /// A column of periods that are written in another way.
+    fn spelt(&mut self, place: usize, spellings: &[Spelling]) {
+        let (name, shown) = (self.name(place), self.values(place));
+        match spellings {
+            [] => {
+                self.comment(&format!(
+                    "Periods in no known spelling: {shown}. All rows are refused until codes name"
+                ));
+                self.comment(
+                    "what each stands for, for example codes = { \"2018/19\" = \"2018-07-01/P1Y\" }.",
+                );
+                self.line(&format!("period = {{ column = {name} }}"));
+            }
+            // All whole years are parts of a year as well.
+            [only] | [only @ Spelling::WholeYear, Spelling::PartOfYear] => {
+                let spelling = quoted(only.name());
+                self.line(&format!("period = {{ column = {name}, spelling = {spelling} }}  # {shown}"));
+            }
+            several => {
+                let several: Vec<String> = several.iter().map(|s| quoted(s.name())).collect();
+                let several = several.join(" or ");
+                self.comment(&format!("{shown}: rows are refused until spelling says {several}."));
+                self.line(&format!("period = {{ column = {name} }}"));
+            }
+        }
+    }
+
+    fn wide(&mut self, Wide { groups, spelling }: &Wide) {
+        let spelling = spelling.map(|s| format!("spelling = {}", quoted(s.name())));
+        let columns: usize = groups.iter().map(|(_, places)| places.len()).sum();
+        self.comment(&format!("{columns} columns of periods: their values are the measure."));
+        if let [(pattern, _)] = groups.as_slice() {
+            let spelling = spelling.map(|s| format!(", {s}")).unwrap_or_default();
+            self.line(&format!("period = {{ wide = {}{spelling} }}", quoted(pattern)));
+            return;
+        }
+        if let Some(spelling) = spelling {
+            self.line(&format!("period = {{ {spelling} }}"));
+        }
+        self.line("");
+        self.comment(
+            "They differ by more than the period: a dimension tells them apart. Name it and its codes.",
+        );
+        let split = self.ids.unique("INDICATOR".into());
+        let mut codes = Ids::default();
+        self.line("measure = [");
+        for (pattern, _) in groups {
+            let code = codes.unique(id_of(pattern));
+            let pattern = quoted(pattern);
+            self.line(&format!("    {{ wide = {pattern}, dimensions = {{ {split} = \"{code}\" }} }},"));
+        }
+        self.line("]");
+    }
+
     fn measures(&mut self, roles: &Roles) {
-        if matches!(roles.period, Some(PeriodRole::Wide(..))) {
+        if matches!(roles.period, Some(PeriodRole::Wide(_))) {
             return;
         }
         self.line("");
@@ -196,12 +277,12 @@ impl<'p> Writer<'p> {
             }
             several => {
                 self.comment("Several columns of numbers: a dimension tells them apart.");
-                let split = self.unique("INDICATOR".into());
-                let mut codes = BTreeSet::new();
+                let split = self.ids.unique("INDICATOR".into());
+                let mut codes = Ids::default();
                 self.line("measure = [");
                 for place in several {
                     let column = self.profile.column(*place).map(|c| c.name.as_str()).unwrap_or_default();
-                    let code = unique_in(&mut codes, id_of(column));
+                    let code = codes.unique(id_of(column));
                     let name = self.name(*place);
                     self.line(&format!(
                         "    {{ column = {name}, dimensions = {{ {split} = \"{code}\" }} }},"
@@ -215,6 +296,12 @@ impl<'p> Writer<'p> {
     fn attributes(&mut self, roles: &Roles) {
         let (said, silent): (Vec<usize>, Vec<usize>) =
             roles.attributes.iter().partition(|n| self.profile.column(**n).is_some_and(|c| c.filled > 0));
+        // Months are made of it: what was written is kept beside them.
+        let parts = match &roles.period {
+            Some(PeriodRole::Spelt(place, spellings)) if spellings == &[Spelling::PartOfYear] => Some(*place),
+            _ => None,
+        };
+        let said: Vec<usize> = said.into_iter().chain(parts).collect();
         if !said.is_empty() {
             self.line("");
             self.line("attribute = [");
@@ -228,16 +315,18 @@ impl<'p> Writer<'p> {
         let left_out: Vec<&String> = left_out.map(|c| &c.name).collect();
         if !left_out.is_empty() {
             self.line("");
-            self.comment(&format!("Left out, empty or without a name of their own: {}", listed(&left_out)));
+            self.comment(&format!("Left out, empty or without a name: {}", listed(&left_out)));
         }
     }
 
     fn id(&mut self, place: usize) -> String {
         let id = self.profile.column(place).map(|c| id_of(&c.name)).unwrap_or_default();
-        self.unique(id)
+        self.ids.unique(id)
     }
+}
 
-    fn unique(&mut self, id: String) -> String {
-        unique_in(&mut self.ids, id)
-    }
+/// `12.3p`, `(13.5)`, `<5`, `INF`: somebody counted something.
+fn is_figure(written: &str) -> bool {
+    let plain = Locale::default();
+    written.chars().any(char::is_numeric) || decimal::normalise(written, &plain) == Err(NotDecimal::Infinite)
 }

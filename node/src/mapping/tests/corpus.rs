@@ -49,7 +49,7 @@ fn the_corpus_is_mapped_as_proposed() {
         };
         check(*data_rows == expected_rows, format!("{data_rows} rows"));
         check(seen == observations + missing, format!("{seen} handed on"));
-        let errors = faults.kept().iter().find(|f| f.severity == Severity::Error && !is_known(name, f.code));
+        let errors = faults.kept().iter().find(|f| f.severity == Severity::Error);
         check(errors.is_none(), format!("{:#?}\n{text}", faults.lines()));
         let covered = (summary.period_first.clone(), summary.period_last.clone());
         check(covered == periods(name, expected), format!("{covered:?}"));
@@ -59,11 +59,6 @@ fn the_corpus_is_mapped_as_proposed() {
         }
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
-}
-
-/// One file writes periods as parts of a year, `2005.5834`: its rows are refused one by one.
-fn is_known(name: &str, code: &str) -> bool {
-    name.contains("stunting_NT_ANT_HAZ_NE2") && code == "period.illegal"
 }
 
 /// Of long tables the oracle tells them; four others were looked at by hand.

@@ -17,6 +17,40 @@ fn ragged_rows_are_refused_one_by_one() {
 }
 
 #[test]
+fn lines_of_text_below_a_table_are_notes_and_counted() {
+    let table = "geo,year,v\nFJ,2001,1\n,,\nSource: the office\nNote: provisional,,\n";
+    assert_eq!(faults(LONG, table), [("row.note", 4), ("row.note", 5)]);
+    // A country of which nothing is said is no note, and a note that is cut by its commas must be named.
+    let of_areas = LONG.replace("column = \"geo\"", "column = \"geo\", area = \"alpha-2\"");
+    let table = "geo,year,v\nFJ,2001,1\nVU,,\nWS\nSource: Fiji, Suva\n";
+    assert_eq!(faults(&of_areas, table), [("period.illegal", 3), ("csv.columns", 4), ("csv.columns", 5)]);
+    let named = format!("notes = [\"Source\"]\n{of_areas}");
+    assert_eq!(faults(&named, table), [("period.illegal", 3), ("csv.columns", 4), ("row.note", 5)]);
+    let wide =
+        "dimension = [{ id = \"A\", column = \"geo\", area = \"alpha-2\" }]\nperiod = { wide = \"*\" }";
+    let (lines, summary) = observations(wide, "geo,2001,2002\nFJ,1,2\nVU,,\nSource: the office,,\n");
+    assert_eq!((lines.len(), summary.missing, places(&summary.faults)), (4, 2, vec![("row.note", 4)]));
+    // A list has nothing but first cells.
+    assert_eq!(faults("dimension = [{ id = \"A\", column = \"a\" }]", "a,b\nx,\ny\n"), [("csv.columns", 3)]);
+}
+
+#[test]
+fn commas_behind_the_last_cell_say_nothing() {
+    let (lines, summary) = observations(LONG, "geo,year,v\nFJ,2001,1,,\nVU,2001,2,, ,\nWS,2001,3,,4\n");
+    assert_eq!((lines.len(), places(&summary.faults)), (2, vec![("csv.columns", 4)]));
+}
+
+#[test]
+fn no_more_of_a_mapping_is_read_than_it_may_be_long() {
+    let pulled = std::cell::Cell::new(0);
+    let endless = Endless { bytes_left: 1 << 30, pulled: &pulled };
+    assert_eq!(Mapping::load(endless).unwrap_err().message, "longer than 4194304 bytes");
+    assert!(pulled.get() < 5 << 20, "{}", pulled.get());
+    assert_eq!(Mapping::load(&b"\xff"[..]).unwrap_err().message, "is not UTF-8");
+    assert_eq!(Mapping::load(LONG.as_bytes()), Ok(mapping(LONG)));
+}
+
+#[test]
 fn quotes_that_do_not_close_end_the_reading() {
     let (lines, summary) = observations(LONG, "geo,year,v\nFJ,2001,1\n\"FJ,2002,1\nFJ,2003,1\n");
     assert_eq!((lines.len(), places(&summary.faults)), (1, vec![("csv.quote", 3)]));
@@ -116,7 +150,9 @@ fn what_the_header_lacks_is_said_at_once() {
         ]
     );
     let lines = refused("period = { wide = \"value_*\" }", "geo,value_x\nFJ,1\n");
-    assert_eq!(lines, ["error mapping.column in row 1: no column has a period where period.wide has its *"]);
+    assert_eq!(lines, ["error mapping.column in row 1: no column has a period where \"value_*\" has its *"]);
+    let lines = refused("period = { wide = \"*\" }", "geo,2018,2019, 2019\nFJ,1,2,3\n");
+    assert_eq!(lines, ["error mapping.column in row 1: two columns have the values of 2019"]);
     assert_eq!(refused(LONG, ""), ["error table.empty: there is no header"]);
     assert_eq!(faults(LONG, "geo,year,v\n"), [("table.empty", 0)]);
 }
@@ -135,6 +171,27 @@ fn faults_of_a_mapping_name_line_and_field() {
         ("skip_lines = -1", "line 1: skip_lines: invalid value: integer `-1`"),
         ("\n\ncolour = 1", "line 3: colour: unknown field `colour`, expected"),
         ("period = { colunm = \"year\" }", "line 1: colunm: unknown field `colunm`, expected"),
+        ("suffix = \"p\"", "line 1: suffix: is \"%\""),
+        ("notes = [\"\"]", "notes: each row would begin with"),
+        (
+            "period = { column = \"a\", spelling = \"2018-2019\" }",
+            "line 1: spelling: unknown variant `2018-2019`, expected",
+        ),
+        (
+            "period = { column = \"a\", codes = { x = \"2018-Q5\" } }",
+            "line 1: period.codes: \"x\" stands for \"2018-Q5\", which is no SDMX period",
+        ),
+        ("period = { constant = \"2018\", spelling = \"2018.0\" }", "line 1: period.constant: is written as"),
+        ("measure = [{ wide = \"2018\" }]", "line 1: measure.wide: \"2018\" has no *"),
+        ("measure = [{ }]", "line 1: measure: has either column or wide"),
+        (
+            "measure = [{ wide = \"*\", dimensions = { I = \"A\" } },\n{ column = \"b\", dimensions = { I = \"B\" } }]",
+            "line 2: measure: either all measures have wide, or none has",
+        ),
+        (
+            "period = { column = \"a\" }\nmeasure = [{ wide = \"*\" }]",
+            "line 1: period: stands in the names that measure.wide fits",
+        ),
         ("period = { }", "line 1: period: has one of column, constant and wide"),
         ("period = { column = \"a\", wide = \"*\" }", "line 1: period: has one of column, constant and wide"),
         ("period = { wide = \"2000\" }", "line 1: period.wide: \"2000\" has no *"),

@@ -138,7 +138,7 @@ fn marks_in_a_column_that_is_called_the_value() {
     has(
         &rules,
         &[
-            r#"missing = ["", "<5"]"#,
+            r#"missing = [""]"#,
             r#"{ id = "AGE", column = "[Age]" },"#,
             r#"{ id = "SEX", column = "[Sex]" },"#,
             r#"period = { column = "TimePeriod" }"#,
@@ -146,7 +146,7 @@ fn marks_in_a_column_that_is_called_the_value() {
             r#"{ id = "TIME_DETAIL", column = "Time_Detail" },"#,
         ],
     );
-    assert_eq!(observations[2], r#"4 REF_AREA=VU AGE=18Y SEX=F 2001 "<5"=– TIME_DETAIL=2001"#);
+    assert_eq!(observations.len(), 2, "<5 is a figure, and its row is refused");
 }
 
 #[test]
@@ -166,6 +166,81 @@ fn decimal_commas_without_thousands_and_words_of_other_languages() {
         ],
     );
     assert_eq!(observations[0], r#"2 REF_AREA=FJ AGE=0 2001 "1 234,5"=1234.5"#);
+}
+
+#[test]
+fn a_figure_is_never_offered_as_missing() {
+    for odd in ["12.3p", "(13.5)", "12%", "<5", "INF", "-∞"] {
+        let table = format!(
+            "Country,Year,Value\nFiji,2018,100\nTonga,2018,{odd}\nSamoa,2018,9\nPalau,2018,7\nNauru,2018,7\n"
+        );
+        let text = proposed(&table, "x.csv").unwrap();
+        assert!(
+            text.contains("missing = [\"\"]") && text.contains("refused") && text.contains(odd),
+            "{text}"
+        );
+        assert_eq!(observations(&text, &table).1.faults.total(), 1, "{text}");
+    }
+}
+
+#[test]
+fn a_column_of_percentages_is_the_measure() {
+    let (rules, observations) =
+        mapped("Country,Year,Coverage (%)\nFiji,2018,95 %\nTonga,2018,93.5%\n", "x.csv");
+    has(&rules, &[r#"suffix = "%""#, r#"measure = [{ column = "Coverage (%)" }]"#]);
+    assert_eq!(observations[1], r#"3 REF_AREA=TO 2018 "93.5%"=93.5"#);
+}
+
+#[test]
+fn figures_of_several_kinds_under_years_are_all_measures() {
+    let table = "Country,2018_M,2018_F,2019_M,2019_F,2020_M,2020_F\nFiji,1,2,3,4,5,6\nTonga,1,2,3,4,5,6\n";
+    let (rules, observations) = mapped(table, "x.csv");
+    has(&rules, &[r#"{ wide = "*_M", dimensions = { INDICATOR = "M" } },"#]);
+    assert_eq!(observations.len(), 12);
+    assert_eq!(observations[0], r#"2 REF_AREA=FJ INDICATOR=F 2018 "2"=2"#);
+    let (rules, observations) =
+        mapped("Country,i1990,i2000,i2010,i1500\nFiji,1,2,3,4\nTonga,1,2,3,4\n", "x.csv");
+    has(&rules, &[r#"period = { wide = "i*" }"#, r#"{ id = "I1500", column = "i1500" },"#]);
+    assert_eq!(observations.len(), 6);
+    let (rules, observations) = mapped("Country,2018Q1,2018Q2\nFiji,1,2\nTonga,1,2\n", "x.csv");
+    has(&rules, &[r#"period = { wide = "*", spelling = "2018Q1" }"#]);
+    assert_eq!(observations[1], r#"2 REF_AREA=FJ 2018-Q2 "2"=2"#);
+}
+
+#[test]
+fn two_ways_of_writing_that_fit_are_told() {
+    let text = proposed("Land;Jahr;Zahl\nFJ;2018;1.234\nVU;2018;12.345\nTO;2019;100.000\n", "x.csv").unwrap();
+    assert!(text.contains("\"1.234\" is read as 1.234, and may be 1234."), "{text}");
+    let text = proposed("Land;Jahr;Zahl\nFJ;2018;1234\nVU;2018;12.3\n", "x.csv").unwrap();
+    assert!(!text.contains("TWO WAYS"), "{text}");
+}
+
+#[test]
+fn periods_in_other_spellings_are_found() {
+    for (periods, rule) in [
+        (["2018Q1", "2018Q2"], r#"period = { column = "Period", spelling = "2018Q1" }"#),
+        (["2018M01", "2018M12"], r#"period = { column = "Period", spelling = "2018M01" }"#),
+        (["Jan 2018", "Dec 2018"], r#"period = { column = "Period", spelling = "Jan 2018" }"#),
+        (["2018.0", "2019.0"], r#"period = { column = "Period", spelling = "2018.0" }"#),
+        (["31/12/2018", "01/02/2018"], r#"period = { column = "Period", spelling = "31/12/2018" }"#),
+        (["03/12/2018", "01/02/2018"], r#"period = { column = "Period" }"#),
+        (["2018/19", "2019/20"], r#"period = { column = "Period" }"#),
+        (["2018-2019", "2019-2020"], r#"period = { column = "Period" }"#),
+    ] {
+        let [first, second] = periods;
+        let table = format!("Country,Period,Value\nFiji,{first},1.5\nFiji,{second},2\n");
+        let (rules, observations) = mapped(table, "x.csv");
+        has(&rules, &[rule]);
+        assert_eq!(observations.len(), if rule.contains("spelling") { 2 } else { 0 }, "{rules:?}");
+    }
+}
+
+#[test]
+fn a_name_that_is_there_twice_is_refused() {
+    for table in ["Country,Year,Value,Value\nFiji,2018,1,1\n", "Country,2018,2019,2019\nFiji,1,2,3\n"] {
+        let Err(IntakeError::Refused(refused)) = proposed(table, "x.csv") else { panic!("{table}") };
+        assert_eq!(refused.faults.kept()[0].code, "csv.header");
+    }
 }
 
 #[test]

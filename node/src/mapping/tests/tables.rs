@@ -51,6 +51,58 @@ fn wide_years_become_observations() {
 }
 
 #[test]
+fn wide_figures_of_several_kinds_are_told_apart_by_dimensions() {
+    let text = r#"
+        dimension = [{ id = "REF_AREA", column = "geo" }]
+        period = { spelling = "2018Q1" }
+        measure = [
+            { wide = "*_M", dimensions = { SEX = "M" } },
+            { wide = "*_F", dimensions = { SEX = "F" } },
+        ]"#;
+    let (lines, summary) = observations(text, "geo,2018Q1_M,2018Q1_F,1500_F\nFJ,1,2,9\n");
+    assert_eq!(lines, [r#"2 REF_AREA=FJ SEX=M 2018-Q1 "1"=1"#, r#"2 REF_AREA=FJ SEX=F 2018-Q1 "2"=2"#]);
+    assert_eq!((summary.period_last.as_deref(), mapping(text).dimension_ids().len()), (Some("2018-Q1"), 3));
+}
+
+#[test]
+fn periods_are_read_in_the_spelling_that_is_named() {
+    let text = LONG.replace(
+        "column = \"year\"",
+        "column = \"year\", spelling = \"31/12/2018\", codes = { \"FY19\" = \"2018-07-01/P1Y\" }",
+    );
+    let (lines, summary) =
+        observations(&text, "geo,year,v\nFJI,01/02/2018,1\nFJI,FY19,2\nFJI,2018,3\nFJI,12/31/2018,4\n");
+    let periods: Vec<&str> = lines.iter().filter_map(|line| line.split(' ').nth(2)).collect();
+    assert_eq!(periods, ["2018-02-01", "2018-07-01/P1Y", "2018"]);
+    assert_eq!(places(&summary.faults), [("period.illegal", 5)]);
+}
+
+#[test]
+fn a_suffix_is_no_part_of_a_number() {
+    let (lines, _) =
+        observations(&format!("suffix = \"%\"\n{LONG}"), "geo,year,v\nFJI,2018,-13.5 %\nFJI,2019,7\n");
+    assert_eq!(lines, [r#"2 REF_AREA=FJ 2018 "-13.5 %"=-13.5"#, r#"3 REF_AREA=FJ 2019 "7"=7"#]);
+}
+
+#[test]
+fn equal_faults_are_counted_wherever_they_are_poured() {
+    struct Counting(Faults);
+    impl crate::formats::model::Sink for Counting {
+        fn message(&mut self, _: crate::formats::model::Message) {}
+        fn data_set(&mut self, _: &crate::formats::model::DataSet<'_>) {}
+        fn series(&mut self, _: &crate::formats::model::Pairs, _: crate::formats::model::Action) {}
+        fn observation(&mut self, _: &crate::formats::model::Observation<'_>) {}
+        fn fault(&mut self, fault: crate::intake::Fault) {
+            self.0.push(fault);
+        }
+    }
+    let table = format!("geo,year,v\n{}", "FJI,2001,bad\n".repeat(10_000));
+    let mut sink = Counting(Faults::default());
+    pour(table.as_bytes(), &mapping(LONG), None, &mut sink).unwrap();
+    assert_eq!(sink.0.total(), 10_000);
+}
+
+#[test]
 fn several_measures_are_told_apart_by_dimensions() {
     let text = r#"
         dimension = [{ id = "SEX", column = "g", codes = { "1" = "M", "2" = "F" } }]
