@@ -100,11 +100,9 @@ fn read_structure(staging: &Staging, names: &[String], name: &str) -> Result<Cat
 }
 
 fn read_mapping(staging: &Staging, names: &[String], name: &str) -> Result<Mapping, Problem> {
-    let text = std::io::read_to_string(open(staging, names, name)?);
-    let text = text.map_err(|_| Problem::bad_request(format!("{name} is not UTF-8")))?;
     let refused =
         |e: MappingError| Problem::new(Code::IntakeRefused, format!("{name}: {e}, nothing was published"));
-    Mapping::parse(&text).map_err(refused)
+    Mapping::load(open(staging, names, name)?).map_err(refused)
 }
 
 fn open(staging: &Staging, names: &[String], name: &str) -> Result<File, Problem> {

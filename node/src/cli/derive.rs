@@ -80,8 +80,8 @@ fn is_guide(file: &Distribution) -> bool {
 
 fn mapping(folder: &Path, release: &Release) -> Result<Option<Mapping>, Failure> {
     let Some(file) = release.distributions.iter().find(|d| is_mapping(d)) else { return Ok(None) };
-    let text = fs::read_to_string(folder.join(&file.name)).with_context(|| file.name.clone())?;
-    Ok(Some(Mapping::parse(&text).with_context(|| file.name.clone())?))
+    let input = fs::File::open(folder.join(&file.name)).with_context(|| file.name.clone())?;
+    Ok(Some(Mapping::load(input).with_context(|| file.name.clone())?))
 }
 
 fn structure(folder: &Path, release: &Release) -> Result<Option<formats::structure::Catalogue>, Failure> {

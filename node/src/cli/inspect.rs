@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::{args, exit::Failure};
-use crate::{formats, mapping::Mapping};
+use crate::{containers, formats, mapping::Mapping};
 
 pub fn inspect(typed: &args::Inspect) -> Result<(), Failure> {
     let mapping = typed.mapping.as_deref().map(mapping).transpose()?;
@@ -26,8 +26,8 @@ pub fn inspect(typed: &args::Inspect) -> Result<(), Failure> {
 }
 
 fn mapping(path: &Path) -> Result<Mapping, Failure> {
-    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    Ok(Mapping::parse(&text).with_context(|| path.display().to_string())?)
+    let file = containers::file(path).with_context(|| path.display().to_string())?;
+    Ok(Mapping::load(file).with_context(|| path.display().to_string())?)
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
 
 use super::{args, derive, exit::Failure, progress::Progress, render};
-use crate::tables;
+use crate::{containers, tables};
 
 const PART_BYTES: usize = 256 * 1024;
 
@@ -137,10 +137,7 @@ impl Remote {
         // Opened before anything is sent: a wrong name is ours to tell.
         let mut files = Vec::new();
         for path in typed.files.into_iter().chain(typed.structure).chain(typed.mapping) {
-            let file = File::open(&path).with_context(|| path.display().to_string())?;
-            if !file.metadata()?.is_file() {
-                return Err(anyhow::anyhow!("{} is not a file", path.display()).into());
-            }
+            let file = containers::file(&path).with_context(|| path.display().to_string())?;
             files.push((name_of(&path), file));
         }
         let (sender, parts) = mpsc::channel(4);

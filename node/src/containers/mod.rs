@@ -8,6 +8,7 @@ mod marks;
 mod zipped;
 
 use std::{
+    fs::File,
     io::{self, Chain, Cursor, Read, Seek, SeekFrom},
     path::Path,
 };
@@ -49,6 +50,8 @@ pub enum Wrapping {
 
 #[derive(Debug, thiserror::Error)]
 pub enum ContainerError {
+    #[error("this is no file")]
+    NoFile,
     #[error("{0} bytes, more than the {1} that are taken")]
     Packed(u64, u64),
     #[error("expands to more than {0} bytes")]
@@ -90,8 +93,17 @@ pub(crate) enum Source<R> {
     Zip(zipped::Entry<R>),
 }
 
-pub fn open(path: &Path, limits: &Limits) -> Result<Opened<std::fs::File>, ContainerError> {
-    open_in(std::fs::File::open(path)?, limits)
+pub fn open(path: &Path, limits: &Limits) -> Result<Opened<File>, ContainerError> {
+    open_in(file(path)?, limits)
+}
+
+/// A file and nothing else: a pipe cannot be read twice, a device may never end. Asked before it is opened,
+/// because opening a pipe waits for somebody who writes.
+pub fn file(path: &Path) -> Result<File, ContainerError> {
+    match std::fs::metadata(path)?.is_file() {
+        true => Ok(File::open(path)?),
+        false => Err(ContainerError::NoFile),
+    }
 }
 
 pub fn open_in<R: Read + Seek>(mut file: R, limits: &Limits) -> Result<Opened<R>, ContainerError> {

@@ -58,6 +58,16 @@ fn the_content_is_the_same_in_every_wrapping() {
 }
 
 #[test]
+fn a_pipe_is_refused_before_anybody_waits_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for path in [pipe.as_path(), dir.path()] {
+        assert!(matches!(open(path, &Limits::default()), Err(ContainerError::NoFile)));
+    }
+}
+
+#[test]
 fn bombs_stop_early() {
     let zeros = vec![b'0'; 64 << 20];
     for bomb in [gzip(&zeros), zip(&[("b.csv", &zeros)])] {

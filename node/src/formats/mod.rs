@@ -39,6 +39,7 @@ use grouped::Grouped;
 use model::{Kind, Message, Sink};
 use reading::Reading;
 use report::Report;
+pub(crate) use sniff::BYTES as HEAD_BYTES;
 use sniff::Family;
 use stop::Stop;
 use structure::Catalogue;
@@ -117,12 +118,7 @@ pub(crate) fn read_structure(
     Ok((definitions, message.unwrap_or(nothing), tally.faults))
 }
 
-/// A file and nothing else: a pipe cannot be read twice, a device may never end. Asked before it is opened,
-/// because opening a pipe waits for somebody who writes.
 fn open(path: &Path) -> Result<File, Stop> {
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(Fault::error("file.kind", "this is no file").into());
-    }
     let mut opened = match containers::open(path, &containers::Limits::default()) {
         // What it is is said by whoever looks at its first bytes.
         Err(ContainerError::Unsupported(_)) => return Ok(File::open(path)?),
@@ -142,6 +138,7 @@ fn open(path: &Path) -> Result<File, Stop> {
 fn contained(error: ContainerError) -> Stop {
     match error {
         ContainerError::Io(error) => error.into(),
+        ContainerError::NoFile => Fault::error("file.kind", error.to_string()).into(),
         other => Fault::error("file.container", other.to_string()).into(),
     }
 }
@@ -164,14 +161,18 @@ pub(crate) fn read_into(
 
 /// Whether it is for this room: XML, JSON, SDMX-CSV; or why it is nothing that could be a table. The input is
 /// left at its beginning.
-fn is_sdmx(input: &mut (impl Read + Seek)) -> std::io::Result<Result<bool, Fault>> {
-    let first = first(input)?;
-    Ok(match sniff::family(&first) {
+pub(crate) fn is_sdmx(input: &mut (impl Read + Seek)) -> std::io::Result<Result<bool, Fault>> {
+    Ok(begins_as_sdmx(&first(input)?))
+}
+
+/// The same of the first bytes alone, no fewer than [`HEAD_BYTES`] of a longer file.
+pub(crate) fn begins_as_sdmx(first: &[u8]) -> Result<bool, Fault> {
+    match sniff::family(first) {
         Ok(Family::Xml | Family::Json) => Ok(true),
-        Ok(Family::Csv) => Ok(csv::begins_as_sdmx(&first)),
-        Err(Stop::Io(error)) => return Err(error),
+        Ok(Family::Csv) => Ok(csv::begins_as_sdmx(first)),
+        Err(Stop::Io(error)) => Err(Fault::error("file.io", error.to_string())),
         Err(Stop::Fault(fault)) => Err(*fault),
-    })
+    }
 }
 
 /// The same with what says how a file is to be read: a table that comes with that is never a plain one.
@@ -203,6 +204,10 @@ fn read_message(
         && !csv::begins_as_sdmx(&first)
     {
         return Ok(mapping::pour(input, mapping, guide.structure, sink)?);
+    }
+    if guide.mapping.is_some() {
+        let message = "read as SDMX, by its first bytes: the mapping is for plain tables and was not used";
+        sink.fault(Fault::warning("mapping.unused", message));
     }
     let reading = &mut Reading { definitions: guide.structure, found, sink };
     match family? {
