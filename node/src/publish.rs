@@ -16,7 +16,7 @@ use crate::{
     chunks::{self, Cut},
     formats::Guide,
     guides::{self, Guides, Maintained},
-    intake::{self, Checked, Claim},
+    intake::{self, Checked, Claim, Table, coverage::Periods},
     node::{Node, own_entry},
     problem::Problem,
     store::{Batch, StoreError, shelf::Staging, state::DatasetHead},
@@ -209,10 +209,9 @@ fn check_themes(node: &Node, themes: &[String]) -> Result<(), Problem> {
 /// What the tables themselves say is added to what the publisher said.
 fn describe(mut description: Description, files: &[Read]) -> Description {
     let tables = || files.iter().filter_map(|(_, checked, _)| checked.table());
-    let earliest = tables().filter_map(|t| t.period_first.clone()).min();
-    let latest = tables().filter_map(|t| t.period_last.clone()).max();
-    description.period_first = earliest.unwrap_or_default();
-    description.period_last = latest.unwrap_or_default();
+    let periods = covered(tables());
+    description.period_first = periods.first().unwrap_or_default().to_owned();
+    description.period_last = periods.last().unwrap_or_default().to_owned();
     let mut areas: Vec<String> = tables().flat_map(|t| t.areas.clone()).collect();
     areas.sort();
     areas.dedup();
@@ -220,6 +219,15 @@ fn describe(mut description: Description, files: &[Read]) -> Description {
     description.areas = areas;
     description.languages = description.titles.iter().map(|(lang, _)| lang.clone()).collect();
     description
+}
+
+/// From the first begin to the last, whatever the files call their periods.
+fn covered<'a>(tables: impl Iterator<Item = &'a Table>) -> Periods {
+    let mut periods = Periods::default();
+    for period in tables.flat_map(|t| [&t.period_first, &t.period_last]).flatten() {
+        periods.add(period);
+    }
+    periods
 }
 
 fn structure(files: &[Read]) -> String {
@@ -261,4 +269,21 @@ pub async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
     tokio::task::spawn_blocking(work).await.map_err(Problem::internal)?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_covers_what_begins_first_and_last() {
+        let table = |first: &str, last: &str| Table {
+            period_first: Some(first.to_owned()),
+            period_last: Some(last.to_owned()),
+            ..Table::default()
+        };
+        let tables = [table("2000-Q2", "2001-Q1"), table("2000-05", "2001-12"), Table::default()];
+        let periods = covered(tables.iter());
+        assert_eq!((periods.first(), periods.last()), (Some("2000-Q2"), Some("2001-12")));
+    }
 }

@@ -11,7 +11,7 @@ use super::{
     structure::Catalogue,
 };
 use crate::{
-    intake::{Fault, Limits, cell, period},
+    intake::{Fault, Limits, cell, coverage::Periods},
     mapping::sum::Sum,
 };
 
@@ -30,9 +30,7 @@ pub struct Tally<'a> {
     sum: Sum,
     numbers: u64,
     pub faults: Grouped,
-    /// Start, and the period as it is written.
-    first: Option<(i64, String)>,
-    last: Option<(i64, String)>,
+    periods: Periods,
     doubts: Doubts<'a>,
     /// The data set in hand: its dimensions are known from the file or a definition, not from its keys.
     are_declared: bool,
@@ -74,7 +72,7 @@ impl<'a> Tally<'a> {
     }
 
     pub fn period(&self) -> (Option<&str>, Option<&str>) {
-        (self.first.as_ref().map(|(_, w)| w.as_str()), self.last.as_ref().map(|(_, w)| w.as_str()))
+        (self.periods.first(), self.periods.last())
     }
 
     fn name_dimension(&mut self, id: &str) {
@@ -98,18 +96,6 @@ impl<'a> Tally<'a> {
         }
         for (id, _) in key.iter() {
             self.name_dimension(id);
-        }
-    }
-
-    fn note_time(&mut self, written: &str) {
-        let Some(start) = period::start(written) else { return };
-        // 1990 and 1990-01 begin together: the text decides, so that the order of rows does not.
-        let this = (start, written);
-        if self.first.as_ref().is_none_or(|(start, text)| this < (*start, text)) {
-            self.first = Some((start, written.to_owned()));
-        }
-        if self.last.as_ref().is_none_or(|(start, text)| this > (*start, text)) {
-            self.last = Some((start, written.to_owned()));
         }
     }
 
@@ -157,7 +143,7 @@ impl Sink for Tally<'_> {
         self.learn_dimensions(observation.key);
         self.doubts.observation(observation, &mut |fault| self.faults.push(fault));
         if let Some(time) = observation.time.or_else(|| observation.key.get(TIME_PERIOD)) {
-            self.note_time(time);
+            self.periods.add(time); // of one that is none the doubts tell
         }
         if let Some(value) = observation.value {
             self.note_value(value);

@@ -6,7 +6,7 @@ use talanoa_proto::limits;
 
 use super::{Table, period};
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Periods {
     /// Start, and the period as it is written.
     first: Option<(i64, String)>,
@@ -14,16 +14,26 @@ pub struct Periods {
 }
 
 impl Periods {
-    /// `false`: no legal period, and nothing changed.
+    /// `false`: no legal period, and nothing changed. 1990 and 1990-01 begin together: the text decides, so that
+    /// the order of rows and files does not.
     pub fn add(&mut self, written: &str) -> bool {
         let Some(start) = period::start(written) else { return false };
-        if self.first.as_ref().is_none_or(|(first, _)| start < *first) {
+        let this = (start, written);
+        if self.first.as_ref().is_none_or(|(start, text)| this < (*start, text)) {
             self.first = Some((start, written.to_owned()));
         }
-        if self.last.as_ref().is_none_or(|(last, _)| start > *last) {
+        if self.last.as_ref().is_none_or(|(start, text)| this > (*start, text)) {
             self.last = Some((start, written.to_owned()));
         }
         true
+    }
+
+    pub fn first(&self) -> Option<&str> {
+        self.first.as_ref().map(|(_, written)| written.as_str())
+    }
+
+    pub fn last(&self) -> Option<&str> {
+        self.last.as_ref().map(|(_, written)| written.as_str())
     }
 
     pub fn is_empty(&self) -> bool {
@@ -64,12 +74,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_periods_that_begin_together_the_first_written_is_told() {
-        let (mut periods, mut table) = (Periods::default(), Table::default());
-        assert!(periods.add("2001-Q1") && periods.add("2001") && !periods.add("2000-Q5"));
-        periods.tell(&mut table);
-        assert_eq!(table.period_first.as_deref(), Some("2001-Q1"));
-        assert_eq!(table.period_last.as_deref(), Some("2001-Q1"));
+    fn of_periods_that_begin_together_the_order_does_not_decide() {
+        for order in [["2001-Q1", "2001"], ["2001", "2001-Q1"]] {
+            let mut periods = Periods::default();
+            assert!(order.iter().all(|p| periods.add(p)) && !periods.add("2000-Q5"));
+            assert_eq!((periods.first(), periods.last()), (Some("2001"), Some("2001-Q1")));
+        }
     }
 
     #[test]
