@@ -15,6 +15,7 @@ use super::{
     plain_csv::PlainCsv,
     records::Records,
 };
+use crate::formats::{model::OBS_VALUE, value};
 
 pub fn check(input: impl Read, limits: &Limits, faults: &mut Faults) -> io::Result<(Format, Table)> {
     let mut records = Records::new(input, limits);
@@ -32,14 +33,24 @@ pub fn check(input: impl Read, limits: &Limits, faults: &mut Faults) -> io::Resu
     let mut plain = PlainCsv::new(&header);
     check_names(line, &header, faults);
     name_formulas(line, cells, faults);
+    name_delimiter(line, &header, faults);
+    // By this name it is the value for everybody, and is checked as such.
+    let value = header.iter().position(|name| name.trim().eq_ignore_ascii_case(OBS_VALUE));
 
     while let Some((line, cells)) = records.next(faults)? {
+        if cells.iter().all(<[u8]>::is_empty) {
+            continue;
+        }
         table.rows += 1;
         name_formulas(line, cells, faults);
         if cells.len() as u64 != table.columns {
             let message = format!("{} cells, the header has {}", cells.len(), table.columns);
             faults.push(Fault::error("csv.columns", message).at(line));
             continue;
+        }
+        if let Some(written) = value.and_then(|n| cells.get(n)).map(cell::text) {
+            let doubt = value::read(&written).doubt(&written);
+            doubt.into_iter().for_each(|fault| faults.push(fault.at(line)));
         }
         plain.add(cells);
     }
@@ -60,6 +71,16 @@ fn check_names(line: u64, names: &[String], faults: &mut Faults) {
             faults.push(Fault::error("csv.header", message).at(line));
         }
     }
+}
+
+/// One column, and in its name what others put between columns.
+fn name_delimiter(line: u64, names: &[String], faults: &mut Faults) {
+    let [only] = names else { return };
+    let Some(delimiter) = only.chars().find(|c| [';', '\t', '|'].contains(c)) else { return };
+    let message = format!(
+        "a table of one column, and its name has {delimiter:?}: if that parts columns, `talanoa map` proposes a mapping"
+    );
+    faults.push(Fault::warning("csv.delimiter", message).at(line));
 }
 
 /// Published as they are, and named.

@@ -133,7 +133,8 @@ impl Checked {
 pub enum IntakeError {
     #[error(transparent)]
     Refused(#[from] Refused),
-    #[error("cannot read the file: {0}")]
+    /// The reason is its source, so that it is not told twice.
+    #[error("cannot read the file")]
     Io(#[from] io::Error),
 }
 
@@ -182,9 +183,11 @@ pub fn check_within(
         // Read before the tables were, or nothing was read at all.
         Claim::Mapping => (Format::Mapping, None),
         Claim::Table => {
-            let (format, table) = match formats::is_read_here(&mut input, guide)?.unwrap_or_default() {
-                true => sdmx::check(&mut input, guide, limits, &mut faults)?,
-                false => csv::check(input, limits, &mut faults)?,
+            let (format, table) = match formats::is_read_here(&mut input, guide)? {
+                Ok(true) => sdmx::check(&mut input, guide, limits, &mut faults)?,
+                Ok(false) => csv::check(input, limits, &mut faults)?,
+                // What it is instead of a table: a workbook, an archive, a PDF.
+                Err(fault) => return Err(Refused::of(fault).into()),
             };
             (format, Some(table))
         }

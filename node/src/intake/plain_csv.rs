@@ -24,9 +24,6 @@ impl PlainCsv {
     }
 
     pub fn add(&mut self, cells: &ByteRecord) {
-        if cells.iter().all(<[u8]>::is_empty) {
-            return;
-        }
         self.observations += 1;
         self.areas.retain_mut(|(n, areas)| {
             let written = cell::text(&cells[*n]);

@@ -86,6 +86,13 @@ impl<'a> Arrival<'a> {
             };
             self.faults.push(Fault::error("table.empty", message));
         }
+        if self.deleted > 0 && self.rows > 0 {
+            let message = format!(
+                "{} observations are marked as deleted: they are published, and counted nowhere",
+                self.deleted
+            );
+            self.faults.push(Fault::warning("sdmx.deleted", message));
+        }
         let mut structure = self.structures.into_iter().collect::<Vec<_>>().join(", ");
         if structure.is_empty() && !self.inferred.is_empty() {
             structure = format!("inferred: {}", self.inferred.join(", "));

@@ -142,6 +142,9 @@ fn plain(source: &mut impl Read, taker: &mut dyn Taker, faults: &mut Faults) -> 
     let header: Vec<String> = header.iter().map(|c| cell::text(c).into_owned()).collect();
     let mut is_empty = true;
     while let Some((line, record)) = records.next(faults)? {
+        if record.iter().all(<[u8]>::is_empty) {
+            continue;
+        }
         is_empty = false;
         if record.len() != header.len() {
             let message = format!("{} cells, the header has {}", record.len(), header.len());

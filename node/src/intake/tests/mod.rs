@@ -47,7 +47,7 @@ fn sdmx(rows: &str) -> String {
 fn a_table_is_counted() {
     let checked = table(sdmx("I,FJI,2019,1.5,A\nI,FJI,2020-Q1,,A\nI,VUT,2018,-0,A\nD,TON,2001,9,A")).unwrap();
     let expected = Table {
-        // Not the one that deletes; and the components, not what names structure and action.
+        // Not the one that deletes, which is warned of; and the components, not what names structure and action.
         rows: 3,
         columns: 4,
         observations: 2,
@@ -57,7 +57,7 @@ fn a_table_is_counted() {
         structure: "dataflow AP28:A(1.0.0)".into(),
     };
     assert_eq!(checked.table(), Some(&expected));
-    assert_eq!((checked.format(), checked.warnings().total()), (Format::SdmxCsv2, 0));
+    assert_eq!((checked.format(), checked.warnings().total()), (Format::SdmxCsv2, 1));
     assert_eq!(checked.media_type(), "application/vnd.sdmx.data+csv;version=2.0.0");
 }
 
@@ -69,7 +69,7 @@ fn plain_csv_is_counted_with_and_without_a_byte_order_mark() {
     ] {
         let checked = table(text).unwrap();
         let table = checked.table().unwrap();
-        assert_eq!((table.rows, table.observations, table.columns), (3, 2, 3));
+        assert_eq!((table.rows, table.observations, table.columns), (2, 2, 3));
         assert_eq!(
             (table.period_first.as_deref(), table.period_last.as_deref()),
             (Some("1999"), Some("2001"))
@@ -212,6 +212,61 @@ fn doubtful_rows_are_named_and_kept_and_strict_refuses_them() {
             .to_string()
             .contains("\n  error key.duplicate in row 3: the same key as row 2; both are kept\n")
     );
+}
+
+#[test]
+fn what_is_no_table_is_refused_by_what_it_is() {
+    for (bytes, word) in [
+        (&b"%PDF-1.4\n%x\nobj"[..], "a PDF document"),
+        (b"\x1f\x8b\x08\0", "compressed with gzip"),
+        (b"PK\x03\x04\x14", "a zip archive or a spreadsheet"),
+    ] {
+        let lines = table(bytes).unwrap_err().lines();
+        assert!(lines.len() == 1 && lines[0].contains(word), "{lines:?}");
+    }
+}
+
+#[test]
+fn a_column_that_is_called_the_value_is_checked_as_one() {
+    let rows = "REF_AREA,TIME_PERIOD,OBS_VALUE\nFJ,2018,INF\nVU,2018,3\nVU,2019,x\n";
+    assert_eq!(refused(rows), [("value.infinite", 2), ("value.not_a_number", 4)]);
+    assert_eq!(warned("geo,value\nFJ,INF\n"), []);
+}
+
+#[test]
+fn other_delimiters_are_warned_of_and_blank_rows_are_none() {
+    assert_eq!(warned("geo;year;value\nFJ;2018;1\n"), [("csv.delimiter", 1)]);
+    assert_eq!(warned("notes\na;b\n"), []);
+    let checked = table("geo,year,v\n,,\nFJ,2018,1\n,,,\n").unwrap();
+    assert_eq!(checked.table().map(|t| (t.rows, t.observations)), Some((1, 1)));
+}
+
+#[test]
+fn a_mapping_that_is_not_used_and_what_is_deleted_are_told() {
+    let mapping = crate::mapping::Mapping::parse("period = { column = \"Year\" }").unwrap();
+    let guide = Guide { structure: None, mapping: Some(&mapping) };
+    let message = sdmx("I,FJ,2018,5,A\nD,FJ,2019,5,A");
+    let checked =
+        check_within(file(message), "x.csv", Claim::Table, false, guide, &Limits::default()).unwrap();
+    let codes: Vec<&str> = checked.warnings().kept().iter().map(|f| f.code).collect();
+    assert_eq!(codes, ["mapping.unused", "sdmx.deleted"]);
+}
+
+#[test]
+fn documents_have_their_registered_types() {
+    for (name, media_type) in [
+        ("a.pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation"),
+        ("a.doc", "application/msword"),
+        ("a.xls", "application/vnd.ms-excel"),
+        ("a.ppt", "application/vnd.ms-powerpoint"),
+        ("a.odp", "application/vnd.oasis.opendocument.presentation"),
+        ("a.RTF", "application/rtf"),
+        ("a.html", "text/html"),
+        ("a.markdown", "text/markdown"),
+        ("a", "application/octet-stream"),
+    ] {
+        assert_eq!(document::media_type(name), media_type);
+    }
 }
 
 #[test]
