@@ -11,6 +11,8 @@ use anyhow::Context;
 use super::{exit::Failure, offline::write_new};
 use crate::{
     containers::{self, Opened},
+    formats,
+    intake::{IntakeError, Refused},
     mapping::{self, Mapping, Summary},
 };
 
@@ -18,22 +20,53 @@ pub fn map(file: &Path, out: Option<&Path>) -> Result<(), Failure> {
     let shown = file.display();
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     // Before anything is read, so that a refusal of the container has its own words.
-    let first = open(file)?;
+    let mut first = open(file)?;
     let name = first.entry().map_or(name, str::to_owned);
+    refuse_others(&mut first).with_context(|| shown.to_string())?;
     drop(first);
     let mut again = || {
         let opened = open(file).map_err(|e| io::Error::other(e.to_string()))?;
         Ok(Box::new(opened) as Box<dyn Read>)
     };
-    let text = mapping::propose::propose(&mut again, &name).with_context(|| shown.to_string())?;
+    let text = mapping::propose::propose(&mut again, &name).map_err(|e| refusal(file, e))?;
     let mapping = Mapping::parse(&text).context("the proposal is no mapping; please report this")?;
     match out {
         Some(path) => write_new(path, text.as_bytes())?,
         None => print!("{text}"),
     }
-    let summary = mapping::read(open(file)?, &mapping, &mut |_| {}).with_context(|| shown.to_string())?;
+    let summary = mapping::read(open(file)?, &mapping, &mut |_| {}).map_err(|e| refusal(file, e))?;
     tell(&summary);
+    if summary.faults.has_errors() || summary.observations + summary.missing == 0 {
+        let message = format!("{shown} is not read as a whole by this mapping: correct one of them");
+        return Err(Failure::Refused { message, advice: None });
+    }
     Ok(())
+}
+
+/// What is no plain table, by its first bytes: a mapping of it would never be used.
+fn refuse_others(input: &mut impl Read) -> anyhow::Result<()> {
+    let mut head = Vec::new();
+    input.take(formats::HEAD_BYTES).read_to_end(&mut head)?;
+    match formats::begins_as_sdmx(&head) {
+        Ok(false) => Ok(()),
+        Ok(true) => anyhow::bail!(
+            "SDMX-CSV, XML or JSON by its first bytes, and no plain table: `talanoa inspect` reads what is SDMX, and no mapping is needed"
+        ),
+        Err(fault) if fault.code == "file.format" => anyhow::bail!(fault.message),
+        // In another encoding, or empty: whoever reads it says so.
+        Err(_) => Ok(()),
+    }
+}
+
+/// Here nothing would have been published anyway.
+fn refusal(file: &Path, error: IntakeError) -> Failure {
+    match error {
+        IntakeError::Refused(Refused { faults }) => {
+            let message = format!("{} cannot be mapped:\n  {}", file.display(), faults.lines().join("\n  "));
+            Failure::Refused { message, advice: None }
+        }
+        other => anyhow::Error::from(other).context(file.display().to_string()).into(),
+    }
 }
 
 fn open(file: &Path) -> Result<Opened<File>, Failure> {
@@ -84,6 +117,30 @@ mod tests {
         io::copy(&mut io::repeat(b'1').take(32 << 20), &mut encoder).unwrap();
         encoder.finish().unwrap();
         let failure = map(&table, None).unwrap_err().to_string();
-        assert!(failure.contains("expands to more than 200 times its size"), "{failure}");
+        assert_eq!(failure.matches("a decompression bomb").count(), 1, "{failure}");
+    }
+
+    #[test]
+    fn what_no_mapping_reads_is_no_success() {
+        let dir = tempfile::tempdir().unwrap();
+        let table = dir.path().join("a.csv");
+        for (text, word) in [
+            ("<message:GenericData/>", "talanoa inspect"),
+            ("{\"data\": {}}", "talanoa inspect"),
+            ("DATAFLOW,REF_AREA,OBS_VALUE\nA:B(1.0),FJ,1\n", "talanoa inspect"),
+            ("%PDF-1.4\nx", "a PDF document"),
+            ("geo,year,v,v\nFJ,2001,1,2\n", "the header names \"v\" twice"),
+            ("geo,year,v\nFJ,2018/19,1\n", "not read as a whole"),
+            (
+                "geo,year,v\nFJ,2018,1\nVU,2018,\"<5\"\nTO,2018,3\nWS,2018,4\nKI,2018,4\n",
+                "not read as a whole",
+            ),
+        ] {
+            std::fs::write(&table, text).unwrap();
+            let failure = map(&table, None).unwrap_err();
+            assert_eq!(failure.exit_code(), 1);
+            assert!(failure.to_string().contains(word), "{failure}");
+            assert!(!failure.to_string().contains("published"), "{failure}");
+        }
     }
 }
