@@ -62,6 +62,21 @@ fn what_cannot_be_published_is_refused_with_a_reason() {
     let good = fixture("good.csv");
     fj.publish(Path::new("/nowhere/a.csv"), "A").refused(1, "/nowhere/a.csv");
     fj.publish(root.path(), "A").refused(1, "is not a file");
+    let pipe = root.path().join("pipe.csv");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    fj.publish(&pipe, "A").refused(1, "is not a file");
+    let made = |name: &str, bytes: &[u8]| {
+        let path = root.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    };
+    fj.publish(&made("a.csv", b"%PDF-1.4\ntext\n"), "A").refused(1, "the file is a PDF document");
+    fj.publish(&made("b.csv", b"\x1f\x8b\x08\0\0"), "A").refused(1, "compressed with gzip");
+    let infinite = made("c.csv", b"REF_AREA,TIME_PERIOD,OBS_VALUE\nFJ,2018,INF\n");
+    fj.publish(&infinite, "A").refused(1, "value.infinite in row 2");
+    let long = made("long.toml", "# a line\n".repeat(500_000).as_bytes());
+    let words = ["publish", good.to_str().unwrap(), "--mapping", long.to_str().unwrap()];
+    fj.talanoa(&[&words[..], &["--dataset", "A", "--title", "T"]].concat()).refused(1, "longer than 4194304");
     fj.publish(&good, "lower").refused(2, "dataset id");
     let hidden = root.path().join(".hidden");
     fs::copy(&good, &hidden).unwrap();

@@ -50,7 +50,7 @@ pub enum Wrapping {
 
 #[derive(Debug, thiserror::Error)]
 pub enum ContainerError {
-    #[error("this is no file")]
+    #[error("this is not a file")]
     NoFile,
     #[error("{0} bytes, more than the {1} that are taken")]
     Packed(u64, u64),
