@@ -134,7 +134,7 @@ fn month_of(name: &str) -> Option<usize> {
     ];
     let name = name.to_ascii_lowercase();
     let is = |month: &&str| name == **month || month.get(..3) == Some(name.as_str());
-    Some(MONTHS.iter().position(|month| is(&month))? + 1)
+    Some(MONTHS.iter().position(is)? + 1)
 }
 
 /// Files round twelfths to a few digits: `.1666` is the beginning of March, and so is all less than a day before.
