@@ -166,7 +166,7 @@ fn rows_that_repeat_a_key_are_kept_and_marked() {
     assert!(last.contains("REPEATED_KEY: true"), "{last}");
 }
 
-const DSD: &str = r#"<m:Structure xmlns:m="http://www.sdmx.org/resources/sdmxml/schemas/v3_0/message"><m:Header/><m:Structures>
+const DSD: &str = r#"<m:Structure xmlns:s="s" xmlns:m="http://www.sdmx.org/resources/sdmxml/schemas/v3_0/message"><m:Header/><m:Structures>
 <s:DataStructures><s:DataStructure id="B" agencyID="A" version="1.2"><s:DataStructureComponents>
 <s:DimensionList><s:Dimension id="SEX"/><s:Dimension id="REF_AREA"/><s:TimeDimension/></s:DimensionList>
 <s:AttributeList><s:Attribute id="OBS_STATUS"/></s:AttributeList>
