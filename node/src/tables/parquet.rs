@@ -12,7 +12,10 @@ use std::{
 use ::parquet::{
     arrow::ArrowWriter,
     basic::{Compression, ZstdLevel},
-    file::{metadata::KeyValue, properties::WriterProperties},
+    file::{
+        metadata::KeyValue,
+        properties::{EnabledStatistics, WriterProperties},
+    },
 };
 use arrow_array::{
     ArrayRef, RecordBatch,
@@ -31,6 +34,11 @@ const BATCH_ROWS: usize = 16_384;
 const BATCH_BYTES: usize = if cfg!(test) { 1 << 16 } else { 8 << 20 };
 const ROW_GROUP_ROWS: usize = 131_072;
 const ROW_GROUP_BYTES: usize = if cfg!(test) { 1 << 19 } else { 64 << 20 };
+/// Beyond that neither dictionaries nor an index of pages: for each column both take more than 100 KB before it
+/// holds a value.
+const INDEXED_COLUMNS_MAX: usize = 500;
+/// Values for which a column has room before the first.
+const ROOM: usize = 64;
 /// What an empty cell takes.
 const CELL_BYTES: usize = 9;
 
@@ -46,7 +54,10 @@ pub fn write(
     let fields: Vec<Field> = shape.columns.iter().map(field).collect();
     let schema: SchemaRef = Arc::new(Schema::new_with_metadata(fields, said));
     let metadata = origin.iter().map(|(name, value)| KeyValue::new((*name).to_owned(), value.clone()));
+    let is_indexed = shape.columns.len() <= INDEXED_COLUMNS_MAX;
     let properties = WriterProperties::builder()
+        .set_dictionary_enabled(is_indexed)
+        .set_statistics_enabled(if is_indexed { EnabledStatistics::Page } else { EnabledStatistics::Chunk })
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_key_value_metadata(Some(metadata.collect()))
@@ -82,10 +93,10 @@ enum Builder {
 impl Builder {
     fn of(column: &Column) -> Self {
         match column.kind {
-            Kind::Integer => Self::Integer(Int64Builder::new()),
-            Kind::Double => Self::Double(Float64Builder::new()),
-            Kind::Text => Self::Text(StringBuilder::new()),
-            Kind::Boolean => Self::Boolean(BooleanBuilder::new()),
+            Kind::Integer => Self::Integer(Int64Builder::with_capacity(ROOM)),
+            Kind::Double => Self::Double(Float64Builder::with_capacity(ROOM)),
+            Kind::Text => Self::Text(StringBuilder::with_capacity(ROOM, ROOM)),
+            Kind::Boolean => Self::Boolean(BooleanBuilder::with_capacity(ROOM)),
         }
     }
 
