@@ -92,7 +92,7 @@ fn what_cannot_be_published_is_refused_with_a_reason() {
     fj.talanoa(&["grant", "--to", "FJ", "--dataset", "A", "--until", "2099-01-01"]).refused(1, "oneself");
     fj.talanoa(&["revoke", "0123456789"]).refused(1, "grant.unknown");
     fj.talanoa(&["follow", "FJ"]).refused(1, "itself");
-    fj.talanoa(&["peers", "set", "FJ", "--address", "nowhere"]).refused(1, "host:port");
+    fj.talanoa(&["peers", "set", "FJ", "--address", "nowhere"]).refused(2, "host:port");
     fj.judge();
 }
 
