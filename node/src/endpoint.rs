@@ -3,11 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use anyhow::Result;
-use talanoa_proto::{
-    charter::{Card, verify_endpoint},
-    envelope::Envelope,
-    identity::Endpoint,
-};
+use talanoa_proto::{charter::Card, envelope::Envelope, identity::Endpoint};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -37,28 +33,20 @@ pub async fn run(node: Arc<Node>, dir: PathBuf, stop: CancellationToken) {
 /// whether the journal says something new.
 async fn restate(node: &Node, dir: PathBuf) -> Result<bool> {
     let home = Home::open(&dir)?;
-    let (stated, ready) = {
-        let view = node.store.view();
-        let me = view.members.get(&node.me);
-        (me.and_then(|m| m.endpoint.clone()), view.charter.is_some())
-    };
-    let newest = [&stated, &home.card.endpoint].into_iter().flatten().max_by_key(|(e, _)| e.seq);
-    let envelope = match newest {
-        Some((endpoint, envelope)) if endpoint.addresses == node.settings.addresses => envelope.clone(),
-        other => {
-            let seq = other.map_or(0, |(endpoint, _)| endpoint.seq) + 1;
-            let endpoint = Endpoint { member: node.me, addresses: node.settings.addresses.clone(), seq };
-            Envelope::seal(&endpoint, &node.key)
-        }
-    };
-    let endpoint = verify_endpoint(&home.card.identity, &envelope)?;
-    let is_new = ready && stated.is_none_or(|(held, _)| held.seq < endpoint.seq);
-    if is_new {
+    let stated = home.card_in(&node.store);
+    let (addresses, held) = (&node.settings.addresses, stated.endpoint.as_ref().map(|(held, _)| held));
+    if held.is_some_and(|held| held.addresses == *addresses) {
+        return Ok(false);
+    }
+    let seq = held.map_or(0, |held| held.seq) + 1;
+    let endpoint = Endpoint { member: node.me, addresses: addresses.clone(), seq };
+    let envelope = Envelope::seal(&endpoint, &node.key);
+    let card = Card::new(stated.chain, Some(envelope.clone()))?;
+    let ready = node.store.view().charter.is_some();
+    if ready {
         node.store.commit(Batch::of(own_entry(&envelope)?.0)).await?;
-        tracing::info!(addresses = %endpoint.addresses.join(", "), "stated where this node is reached");
+        tracing::info!(addresses = %addresses.join(", "), "stated where this node is reached");
     }
-    if home.card.endpoint.as_ref().is_none_or(|(card, _)| card.seq != endpoint.seq) {
-        home.save_card(&Card { endpoint: Some((endpoint, envelope)), ..home.card.clone() })?;
-    }
-    Ok(is_new)
+    home.save_card(&card)?;
+    Ok(ready)
 }

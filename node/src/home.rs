@@ -154,7 +154,7 @@ impl Home {
         };
         let config = match &founding.listen {
             Some(listen) => config::with_listen(&written, listen)?,
-            None => written,
+            None => written.clone(),
         };
         let settings = Settings::parse(&config)?;
         let disk = Disk::from_env();
@@ -166,7 +166,7 @@ impl Home {
         let paths = [root_path, key_path(dir, "consent"), key_path(dir, "node")];
         let files: Vec<_> = paths.iter().map(PathBuf::as_path).zip([&root, &consent, &node]).collect();
         keys::save_all(&files)?;
-        let founded = write_node(dir, &settings, &config, &disk, &card);
+        let founded = write_node(dir, &settings, Some(&*config).filter(|c| *c != written), &disk, &card);
         if founded.is_err() {
             // Without an identity they are keys of nobody, and would be in the way of the next try.
             paths.iter().for_each(|path| drop(fs::remove_file(path)));
@@ -176,8 +176,9 @@ impl Home {
     }
 }
 
-fn write_node(dir: &Path, settings: &Settings, config: &str, disk: &Disk, card: &Card) -> Result<()> {
-    if !config.is_empty() {
+/// `config` is absent where the file that is there says it all.
+fn write_node(dir: &Path, settings: &Settings, config: Option<&str>, disk: &Disk, card: &Card) -> Result<()> {
+    if let Some(config) = config {
         disk.write_atomic(&dir.join(config::FILE_NAME), config.as_bytes())?;
     }
     Store::create(&Layout::new(dir, settings.anchor_dir.clone()), disk)?;

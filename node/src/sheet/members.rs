@@ -8,7 +8,6 @@ use talanoa_proto::{
 };
 
 use super::facts::Party;
-
 use crate::{consent::denied::Denied, relay};
 
 #[derive(Clone, Copy, Debug)]
