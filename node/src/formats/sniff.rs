@@ -30,7 +30,11 @@ pub fn family(first: &[u8]) -> Result<Family, Stop> {
         return Err(Fault::error("encoding.utf16", message).at_byte(0).into());
     }
     if let Some(archive) = Archive::of(first) {
-        let message = format!("the file is {}: unpack it, or save the sheet as CSV", archive.name());
+        let what = match archive {
+            Archive::Zip => "a zip archive or a spreadsheet (.xlsx)",
+            other => other.name(),
+        };
+        let message = format!("the file is {what}: unpack it, or save the sheet as CSV");
         return Err(Fault::error("file.format", message).into());
     }
     if let Some((_, what)) = OTHERS.iter().find(|(magic, _)| first.starts_with(magic)) {

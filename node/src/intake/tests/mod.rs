@@ -218,7 +218,7 @@ fn doubtful_rows_are_named_and_kept_and_strict_refuses_them() {
 fn what_is_no_table_is_refused_by_what_it_is() {
     for (bytes, word) in [
         (&b"%PDF-1.4\n%x\nobj"[..], "a PDF document"),
-        (b"\x1f\x8b\x08\0", "compressed with gzip"),
+        (b"\x1f\x8b\x08\0", "a gzip file: unpack it"),
         (b"PK\x03\x04\x14", "a zip archive or a spreadsheet"),
     ] {
         let lines = table(bytes).unwrap_err().lines();
