@@ -218,8 +218,9 @@ fn a_refused_command_leaves_no_secret_key_behind() {
         talanoa(&dir, &["init", "--member", "WS", "--name", name, "--root-out", root_out])
     };
     let no_such = root.path().join("no/such/root.key");
-    for (name, root_out) in [("Samoa", &no_such), ("Samoa", &dir.join("keys/consent.key")), ("", &out)] {
-        assert_eq!(init(name, root_out).code, 1, "{name} {}", root_out.display());
+    let beside = dir.join("keys/consent.key");
+    for (name, root_out, code) in [("Samoa", &no_such, 1), ("Samoa", &beside, 1), ("", &out, 2)] {
+        assert_eq!(init(name, root_out).code, code, "{name} {}", root_out.display());
         let left = fs::read_dir(dir.join("keys")).map_or(0, Iterator::count);
         assert_eq!(left, 0, "{name} {}", root_out.display());
     }
