@@ -71,7 +71,7 @@ fn what_cannot_be_published_is_refused_with_a_reason() {
         path
     };
     fj.publish(&made("a.csv", b"%PDF-1.4\ntext\n"), "A").refused(1, "the file is a PDF document");
-    fj.publish(&made("b.csv", b"\x1f\x8b\x08\0\0"), "A").refused(1, "compressed with gzip");
+    fj.publish(&made("b.csv", b"\x1f\x8b\x08\0\0"), "A").refused(1, "a gzip file: unpack it");
     let infinite = made("c.csv", b"REF_AREA,TIME_PERIOD,OBS_VALUE\nFJ,2018,INF\n");
     fj.publish(&infinite, "A").refused(1, "value.infinite in row 2");
     let long = made("long.toml", "# a line\n".repeat(500_000).as_bytes());
