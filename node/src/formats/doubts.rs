@@ -41,14 +41,16 @@ impl<'a> Doubts<'a> {
         let is_open = |ids: &[String]| data_set.is_presumed && ids == [TIME_PERIOD];
         self.has_key = !is_open(data_set.dimensions);
         let Some(definitions) = self.definitions else { return };
-        self.dsd = definitions.dsd_of(data_set.structure);
+        self.dsd = definitions.dsd_of(data_set.kind, data_set.structure);
         let shown = cell::shown(data_set.structure.as_bytes());
         let Some(dsd) = self.dsd else {
             let message = format!("the structure given does not define {shown}: nothing was checked");
             return tell(Fault::error("structure.missing", message));
         };
         self.constraints = definitions.constraints_of(data_set.structure, dsd);
-        if !data_set.structure.is_empty() && definitions.dsd_named(data_set.structure).is_none() {
+        if !data_set.structure.is_empty()
+            && definitions.dsd_named(data_set.kind, data_set.structure).is_none()
+        {
             let checked = dsd.reference();
             let message = format!("the structure given does not define {shown}: checked against {checked}");
             self.once(&message, tell, || Fault::warning("structure.other", message.clone()));
@@ -159,7 +161,9 @@ impl<'a> Doubts<'a> {
 }
 
 fn code(definitions: &Catalogue, component: &Component, value: &str) -> Option<Fault> {
-    let codes = definitions.codes_of(component).filter(|_| !value.is_empty())?;
+    // Left out, or missing on purpose.
+    let is_given = !matches!(value, "" | "#N/A" | "NaN");
+    let codes = definitions.codes_of(component).filter(|_| is_given)?;
     if codes.contains(value) {
         return None;
     }

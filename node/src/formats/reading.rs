@@ -14,7 +14,7 @@ pub struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    pub fn dsd_of(&self, structure: &str) -> Option<&'a Dsd> {
-        self.definitions.and_then(|d| d.dsd_of(structure))
+    pub fn dsd_of(&self, kind: &str, structure: &str) -> Option<&'a Dsd> {
+        self.definitions.and_then(|d| d.dsd_of(kind, structure))
     }
 }

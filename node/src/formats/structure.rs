@@ -143,18 +143,21 @@ impl Catalogue {
         &self.dsds
     }
 
-    /// The definition that `AGENCY:ID(VERSION)` names, be it a definition's name or a dataflow's.
-    pub fn dsd_named(&self, structure: &str) -> Option<&Dsd> {
+    /// The definition that `AGENCY:ID(VERSION)` names, be it a definition's name or a dataflow's. Both may be
+    /// called the same: `kind` says which is meant, as SDMX-CSV does.
+    pub fn dsd_named(&self, kind: &str, structure: &str) -> Option<&Dsd> {
         let of_flow = || self.dataflows.meant(structure).and_then(|dsd| self.places.nearest(dsd));
-        self.places.meant(structure).or_else(of_flow).and_then(|n| self.dsds.get(*n))
+        let of_dsd = || self.places.meant(structure);
+        let place = if kind == "dataflow" { of_flow().or_else(of_dsd) } else { of_dsd().or_else(of_flow) };
+        place.and_then(|n| self.dsds.get(*n))
     }
 
     /// The same, or the only one that can be meant: files are often written for a dataflow that is not beside
     /// it, or for another version.
-    pub fn dsd_of(&self, structure: &str) -> Option<&Dsd> {
+    pub fn dsd_of(&self, kind: &str, structure: &str) -> Option<&Dsd> {
         let flow = || self.dataflows.nearest(structure).and_then(|dsd| self.places.nearest(dsd));
         let other = || self.places.nearest(structure).or_else(flow).and_then(|n| self.dsds.get(*n));
-        self.dsd_named(structure).or_else(other).or_else(|| {
+        self.dsd_named(kind, structure).or_else(other).or_else(|| {
             let mut useful = self.dsds.iter().filter(|d| !d.dimensions.is_empty());
             useful.next().filter(|_| useful.next().is_none())
         })
@@ -368,13 +371,16 @@ mod tests {
         let mut catalogue = Catalogue::keeping_codes();
         catalogue.begin_dsd("A:ONE".into(), "2.1".into()).unwrap();
         catalogue.add_component(component("FREQ", Role::Dimension)).unwrap();
-        assert_eq!(catalogue.dsd_of("X:ANY(1.0)").unwrap().reference(), "A:ONE(2.1)");
+        assert_eq!(catalogue.dsd_of("", "X:ANY(1.0)").unwrap().reference(), "A:ONE(2.1)");
         catalogue.begin_dsd("A:TWO".into(), String::new()).unwrap();
         catalogue.add_component(component("SEX", Role::Dimension)).unwrap();
         catalogue.add_dataflow("A:FLOW".into(), "A:TWO".into()).unwrap();
-        assert_eq!(catalogue.dsd_of("A:ONE(2.0)").unwrap().name, "A:ONE");
-        assert_eq!(catalogue.dsd_of("A:FLOW(1.0+)").unwrap().reference(), "A:TWO(1.0)");
-        assert!(catalogue.dsd_of("X:ANY(1.0)").is_none());
+        assert_eq!(catalogue.dsd_of("", "A:ONE(2.0)").unwrap().name, "A:ONE");
+        assert_eq!(catalogue.dsd_of("", "A:FLOW(1.0+)").unwrap().reference(), "A:TWO(1.0)");
+        assert!(catalogue.dsd_of("", "X:ANY(1.0)").is_none());
+        catalogue.add_dataflow("A:ONE".into(), "A:TWO".into()).unwrap();
+        assert_eq!(catalogue.dsd_of("dataflow", "A:ONE(1.0)").unwrap().name, "A:TWO");
+        assert_eq!(catalogue.dsd_of("datastructure", "A:ONE(2.1)").unwrap().name, "A:ONE");
     }
 
     #[test]

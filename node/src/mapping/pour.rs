@@ -21,7 +21,7 @@ pub fn pour(
     sink: &mut dyn Sink,
 ) -> io::Result<()> {
     sink.message(Message { format: "CSV with a mapping".into(), version: String::new(), kind: Kind::Data });
-    let dsd = definitions.and_then(|d| d.dsd_of(""));
+    let dsd = definitions.and_then(|d| d.dsd_of("", ""));
     sink.data_set(&DataSet {
         kind: dsd.map_or("", |_| "datastructure"),
         structure: &dsd.map(Dsd::reference).unwrap_or_default(),

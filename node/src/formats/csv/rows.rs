@@ -246,7 +246,7 @@ impl<'r, 'a> Rows<'r, 'a> {
     }
 
     fn begin_data_set(&mut self, kind: &str, structure: &str) {
-        self.dsd = self.reading.dsd_of(structure);
+        self.dsd = self.reading.dsd_of(kind, structure);
         let mut dimensions = Vec::new();
         if let Some(dsd) = self.dsd {
             self.primary_measure = dsd.primary_measure().to_owned();

@@ -168,7 +168,7 @@ impl Top<'_, '_> {
 
     fn begin(&mut self, action: Action, layout: &Layout) {
         let dimensions: Vec<String> = layout.dimensions().into_iter().map(|c| c.id.clone()).collect();
-        let dsd = self.reading.dsd_of(&layout.structure);
+        let dsd = self.reading.dsd_of(layout.kind, &layout.structure);
         let data_set = DataSet {
             kind: layout.kind,
             has_measure: layout.measure_count() > 0,

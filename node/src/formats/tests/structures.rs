@@ -102,9 +102,9 @@ fn two_versions_of_a_definition_are_two() {
         <s:MeasureList><s:PrimaryMeasure id='VALUE'/></s:MeasureList></s:DataStructure></s:DataStructures>";
     let both = definitions(&STRUCTURE.replace("</s:DataStructures>", second));
     for (version, dimensions) in [("1.0", vec!["SEX", "AGE", "TIME_PERIOD"]), ("2.0", vec!["D"])] {
-        assert_eq!(both.dsd_named(&format!("A:DSD({version})")).unwrap().dimensions, dimensions);
+        assert_eq!(both.dsd_named("", &format!("A:DSD({version})")).unwrap().dimensions, dimensions);
     }
-    assert!(both.dsd_named("A:DSD(3.0)").is_none());
+    assert!(both.dsd_named("", "A:DSD(3.0)").is_none());
 }
 
 #[test]

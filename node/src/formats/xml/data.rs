@@ -100,7 +100,7 @@ fn data_set<R: Read>(
         None => header.action.unwrap_or(Action::Information),
         Some(word) => header::action(word).map_err(|stop| stop.at(xml.row))?,
     };
-    let dsd = reading.dsd_of(&structure.artefact);
+    let dsd = reading.dsd_of(structure.kind, &structure.artefact);
     let at_observation = match structure.at_observation.as_str() {
         "" => TIME_PERIOD.to_owned(),
         named => named.to_owned(),
