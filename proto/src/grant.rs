@@ -3,6 +3,12 @@
 //! Widening is hard, narrowing is easy: a stolen node can leak what it holds and can revoke, but it
 //! cannot sign a grant.
 
+mod receipt;
+mod taking_back;
+mod terms;
+#[cfg(test)]
+mod tests;
+
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
@@ -12,6 +18,10 @@ use crate::{
     object::{self, Invalid, Object, Origin},
     wire,
 };
+
+pub use receipt::{PurgeException, PurgeReceipt};
+pub use taking_back::{Denial, LiftDenial, Revocation};
+pub use terms::Terms;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
@@ -64,66 +74,6 @@ pub struct Obligations {
     pub terms_sha256: Option<[u8; 32]>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Revocation {
-    pub origin: Origin,
-    pub grants: Vec<ObjectId>,
-    pub purge: bool,
-    pub purge_by: u64,
-    pub reason: String,
-    pub declared_at: u64,
-}
-
-/// Always wins, whatever was granted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Denial {
-    pub origin: Origin,
-    /// `None`: every member.
-    pub subject: Option<MemberId>,
-    /// `None`: every dataset.
-    pub dataset: Option<DatasetId>,
-    /// `None`: until lifted.
-    pub until: Option<u64>,
-    pub declared_at: u64,
-    pub nonce: [u8; 16],
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LiftDenial {
-    pub origin: Origin,
-    pub denials: Vec<ObjectId>,
-    pub declared_at: u64,
-}
-
-/// A holder's signed statement that it deleted. Evidence of a claim, not a proof of deletion.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PurgeReceipt {
-    pub origin: Origin,
-    pub grantor: MemberId,
-    pub revocation: ObjectId,
-    pub grants: Vec<ObjectId>,
-    /// (release, bytes erased), sorted by release.
-    pub releases: Vec<(Commitment, u64)>,
-    pub exceptions: Vec<PurgeException>,
-    pub completed_at: u64,
-    /// Further receipts for this revocation follow: one names only so many releases.
-    pub more: bool,
-}
-
-/// What a grant asks of whoever reads; named by its hash, and travelling with every copy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Terms {
-    pub origin: Origin,
-    pub text: String,
-}
-
-impl Terms {
-    /// What a grant names it by.
-    pub fn hash(&self) -> [u8; 32] {
-        Sha256::digest(&self.text).into()
-    }
-}
-
 /// When something holds: from the later of the first and the last, until before `not_after`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Term {
@@ -141,14 +91,6 @@ impl Term {
         let Self { not_before, not_after, effective_after } = self;
         wire::Term { not_before, not_after, effective_after }
     }
-}
-
-/// A copy that the holder's node knows of and could not erase.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PurgeException {
-    pub commitment: Commitment,
-    pub at: u64,
-    pub reason: String,
 }
 
 // --- translation -------------------------------------------------------------------------------
@@ -371,263 +313,4 @@ pub(crate) fn object_ids(field: &'static str, raw: &[Bytes]) -> Result<Vec<Objec
 
 fn ids_wire(ids: &[ObjectId]) -> Vec<Bytes> {
     ids.iter().map(|id| id.to_bytes()).collect()
-}
-
-impl Object for Revocation {
-    const TYPE: &'static str = "application/vnd.talanoa.revocation.v1+protobuf";
-    type Wire = wire::Revocation;
-
-    fn extensions(wire: &Self::Wire) -> &[wire::Extension] {
-        &wire.extensions
-    }
-
-    fn from_wire(wire: Self::Wire) -> Result<Self, Invalid> {
-        object::text("reason", &wire.reason, limits::TEXT_BYTES_MAX)?;
-        Ok(Self {
-            origin: Origin::from_wire(&wire.federation_id, &wire.member_id, wire.epoch)?,
-            grants: object_ids("grants", &wire.grants)?,
-            purge: wire.purge,
-            purge_by: wire.purge_by,
-            reason: wire.reason,
-            declared_at: wire.declared_at,
-        })
-    }
-
-    fn to_wire(&self) -> Self::Wire {
-        wire::Revocation {
-            federation_id: self.origin.federation.to_bytes(),
-            member_id: self.origin.member.to_bytes(),
-            epoch: self.origin.epoch,
-            grants: ids_wire(&self.grants),
-            purge: self.purge,
-            purge_by: self.purge_by,
-            reason: self.reason.clone(),
-            declared_at: self.declared_at,
-            extensions: Vec::new(),
-        }
-    }
-}
-
-impl Object for Denial {
-    const TYPE: &'static str = "application/vnd.talanoa.denial.v1+protobuf";
-    type Wire = wire::Denial;
-
-    fn extensions(wire: &Self::Wire) -> &[wire::Extension] {
-        &wire.extensions
-    }
-
-    fn from_wire(wire: Self::Wire) -> Result<Self, Invalid> {
-        let subject = if wire.subject.is_empty() { None } else { Some(MemberId::from_slice(&wire.subject)?) };
-        let dataset = if wire.dataset.is_empty() { None } else { Some(wire.dataset.parse()?) };
-        Ok(Self {
-            origin: Origin::from_wire(&wire.federation_id, &wire.member_id, wire.epoch)?,
-            subject,
-            dataset,
-            until: Some(wire.until).filter(|&t| t != 0),
-            declared_at: wire.declared_at,
-            nonce: nonce(&wire.nonce)?,
-        })
-    }
-
-    fn to_wire(&self) -> Self::Wire {
-        wire::Denial {
-            federation_id: self.origin.federation.to_bytes(),
-            member_id: self.origin.member.to_bytes(),
-            epoch: self.origin.epoch,
-            subject: self.subject.map(MemberId::to_bytes).unwrap_or_default(),
-            dataset: self.dataset.as_ref().map(ToString::to_string).unwrap_or_default(),
-            until: self.until.unwrap_or_default(),
-            declared_at: self.declared_at,
-            nonce: Bytes::copy_from_slice(&self.nonce),
-            extensions: Vec::new(),
-        }
-    }
-}
-
-impl Object for LiftDenial {
-    const TYPE: &'static str = "application/vnd.talanoa.lift-denial.v1+protobuf";
-    type Wire = wire::LiftDenial;
-
-    fn extensions(wire: &Self::Wire) -> &[wire::Extension] {
-        &wire.extensions
-    }
-
-    fn from_wire(wire: Self::Wire) -> Result<Self, Invalid> {
-        Ok(Self {
-            origin: Origin::from_wire(&wire.federation_id, &wire.member_id, wire.epoch)?,
-            denials: object_ids("denials", &wire.denials)?,
-            declared_at: wire.declared_at,
-        })
-    }
-
-    fn to_wire(&self) -> Self::Wire {
-        wire::LiftDenial {
-            federation_id: self.origin.federation.to_bytes(),
-            member_id: self.origin.member.to_bytes(),
-            epoch: self.origin.epoch,
-            denials: ids_wire(&self.denials),
-            declared_at: self.declared_at,
-            extensions: Vec::new(),
-        }
-    }
-}
-
-impl Object for Terms {
-    const TYPE: &'static str = "application/vnd.talanoa.terms.v1+protobuf";
-    type Wire = wire::Terms;
-
-    fn extensions(wire: &Self::Wire) -> &[wire::Extension] {
-        &wire.extensions
-    }
-
-    fn from_wire(wire: Self::Wire) -> Result<Self, Invalid> {
-        object::text("text", &wire.text, limits::TERMS_BYTES_MAX)?;
-        if wire.text.is_empty() {
-            return Err(Invalid::new("text", "is empty"));
-        }
-        let origin = Origin::from_wire(&wire.federation_id, &wire.member_id, wire.epoch)?;
-        Ok(Self { origin, text: wire.text })
-    }
-
-    fn to_wire(&self) -> Self::Wire {
-        wire::Terms {
-            federation_id: self.origin.federation.to_bytes(),
-            member_id: self.origin.member.to_bytes(),
-            epoch: self.origin.epoch,
-            text: self.text.clone(),
-            extensions: Vec::new(),
-        }
-    }
-}
-
-impl Object for PurgeReceipt {
-    const TYPE: &'static str = "application/vnd.talanoa.purge-receipt.v1+protobuf";
-    type Wire = wire::PurgeReceipt;
-
-    fn extensions(wire: &Self::Wire) -> &[wire::Extension] {
-        &wire.extensions
-    }
-
-    fn from_wire(wire: Self::Wire) -> Result<Self, Invalid> {
-        let mut releases = Vec::new();
-        for purged in &wire.releases {
-            releases.push((Commitment::from_slice(&purged.commitment)?, purged.bytes));
-        }
-        let commitments: Vec<Commitment> = releases.iter().map(|(c, _)| *c).collect();
-        object::sorted_set("releases", &commitments, limits::RELEASES_PER_RECEIPT_MAX)?;
-        let mut exceptions = Vec::new();
-        for e in wire.exceptions {
-            object::name("exceptions", &e.reason)?;
-            let commitment = Commitment::from_slice(&e.commitment)?;
-            exceptions.push(PurgeException { commitment, at: e.at, reason: e.reason });
-        }
-        object::sorted_set("exceptions", &exceptions, limits::RELEASES_PER_RECEIPT_MAX)?;
-        Ok(Self {
-            origin: Origin::from_wire(&wire.federation_id, &wire.member_id, wire.epoch)?,
-            grantor: MemberId::from_slice(&wire.origin)?,
-            revocation: ObjectId::from_slice(&wire.revocation)?,
-            grants: object_ids("grants", &wire.grants)?,
-            releases,
-            exceptions,
-            completed_at: wire.completed_at,
-            more: wire.more,
-        })
-    }
-
-    fn to_wire(&self) -> Self::Wire {
-        let purged =
-            |(c, bytes): &(Commitment, u64)| wire::Purged { commitment: c.to_bytes(), bytes: *bytes };
-        let exception = |e: &PurgeException| wire::PurgeException {
-            commitment: e.commitment.to_bytes(),
-            reason: e.reason.clone(),
-            at: e.at,
-        };
-        wire::PurgeReceipt {
-            federation_id: self.origin.federation.to_bytes(),
-            member_id: self.origin.member.to_bytes(),
-            epoch: self.origin.epoch,
-            origin: self.grantor.to_bytes(),
-            revocation: self.revocation.to_bytes(),
-            grants: ids_wire(&self.grants),
-            releases: self.releases.iter().map(purged).collect(),
-            exceptions: self.exceptions.iter().map(exception).collect(),
-            completed_at: self.completed_at,
-            more: self.more,
-            extensions: Vec::new(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{id::FederationId, object::ObjectError};
-
-    pub(crate) fn grant() -> Grant {
-        Grant {
-            origin: Origin { federation: FederationId([1; 32]), member: MemberId([2; 32]), epoch: 1 },
-            grantee: Grantee::Member(MemberId([3; 32])),
-            scope: Scope::Datasets(vec!["A".parse().unwrap()]),
-            from_number: 1,
-            to_number: None,
-            actions: vec![Action::Read],
-            purposes: vec!["official-statistics".into()],
-            not_before: 100,
-            not_after: 200,
-            effective_after: 0,
-            obligations: Obligations::default(),
-            supersedes: None,
-            officers: Vec::new(),
-            nonce: [7; 16],
-        }
-    }
-
-    #[test]
-    fn a_grant_reads_back_as_written() {
-        let grant = grant();
-        assert_eq!(Grant::decode(&grant.encode()), Ok(grant));
-    }
-
-    #[test]
-    fn a_grant_has_a_greatest_lifetime() {
-        let longest = limits::GRANT_LIFETIME_DAYS_MAX * 86_400;
-        let lasting = |seconds| Grant { not_after: 100 + seconds, ..grant() };
-        assert!(Grant::decode(&lasting(longest).encode()).is_ok());
-        assert!(Grant::decode(&lasting(longest + 1).encode()).is_err());
-        assert!(Grant::decode(&lasting(0).encode()).is_err());
-    }
-
-    #[test]
-    fn a_critical_extension_refuses_and_another_is_ignored() {
-        use prost::Message;
-        let with = |critical| {
-            let mut wire = grant().to_wire();
-            wire.extensions =
-                vec![wire::Extension { name: "x".into(), critical, value: Bytes::from_static(b"1") }];
-            Grant::decode(&wire.encode_to_vec().into())
-        };
-        assert_eq!(with(false), Ok(grant()));
-        assert_eq!(with(true), Err(ObjectError::UnknownCriticalExtension("x".into())));
-    }
-
-    #[test]
-    fn an_unknown_action_refuses_the_grant() {
-        use prost::Message;
-        let wire = wire::Grant { actions: vec![wire::Action::Read.into(), 9], ..grant().to_wire() };
-        assert!(Grant::decode(&wire.encode_to_vec().into()).is_err());
-    }
-
-    #[test]
-    fn a_scope_is_exactly_one_thing() {
-        use prost::Message;
-        for scope in [
-            wire::Scope::default(),
-            wire::Scope { datasets: vec!["A".into()], all: true, ..Default::default() },
-            wire::Scope { datasets: vec!["B".into(), "A".into()], ..Default::default() },
-            wire::Scope { datasets: vec!["A".into(), "A".into()], ..Default::default() },
-        ] {
-            let wire = wire::Grant { scope: Some(scope), ..grant().to_wire() };
-            assert!(Grant::decode(&wire.encode_to_vec().into()).is_err());
-        }
-    }
 }

@@ -91,7 +91,8 @@ impl Header {
         let has_measure = header.columns.iter().any(|c| c.id == OBS_VALUE);
         if style == Style::Plain && !has_measure {
             let message = "CSV, but no SDMX-CSV: it begins with neither STRUCTURE nor DATAFLOW, \
-                           and no column is OBS_VALUE";
+                           and no column is OBS_VALUE. A plain table is read with --mapping FILE, which \
+                           `talanoa map` proposes";
             return Err(Fault::error("csv.unknown", message).into());
         }
         Ok(header)
