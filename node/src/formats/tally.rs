@@ -38,9 +38,10 @@ pub struct Tally<'a> {
 }
 
 impl<'a> Tally<'a> {
-    /// Keys that memory has no room for go to the disk.
+    /// Repeated keys are looked for as far as memory has room: a file that is only looked at is not written to
+    /// the disk, and an answer comes soon. Publishing looks through all of it.
     pub fn new(definitions: Option<&'a Catalogue>) -> Self {
-        let limits = Limits { spill_dir: Some(std::env::temp_dir()), ..Limits::default() };
+        let limits = Limits::default();
         Self {
             message: None,
             observations: 0,
