@@ -17,10 +17,12 @@ use talanoa_proto::{
     Code,
     carriage::{Carriage, Carried},
     charter::PURPOSE_DEFAULT,
+    checkpoint::{Checkpoint, SignedCheckpoint},
     envelope::Envelope,
     grant::{Action, Grant, Grantee, PurgeReceipt},
     id::{Commitment, FederationId, MemberId, ObjectId, PublicKey},
     identity::MemberKind,
+    merkle,
     object::{Object, Origin},
     release::Sensitivity,
     wire,
@@ -327,7 +329,32 @@ async fn statements_of_carriage_that_do_not_fit_are_refused() {
     assert_eq!(holders.len(), 1, "{holders:?}");
     assert_eq!((holders[0]["member"].as_str(), holders[0]["state"].as_str()), (Some("VU"), Some("held")));
     assert_eq!(fj.store.view().carriages_taken.len(), 1, "delivered again, counted once");
+
+    // Signed by the same key under another history of the same size: refused, and kept as evidence once.
+    let forked = under_another_history(scene.node(1), request);
+    for _ in 0..2 {
+        let (code, text) = deliver(&scene, 1, forked.clone()).await.unwrap_err();
+        assert_eq!(code, Code::JournalFork, "{text}");
+    }
+    assert_eq!(fj.store.view().peers[&scene.id(1)].evidence.len(), 1);
     scene.end().await;
+}
+
+/// The same entry at the same place of a journal that is otherwise another one.
+fn under_another_history(node: &Node, mut request: wire::DeliverRequest) -> wire::DeliverRequest {
+    let size = node.store.view().size;
+    let (entry, head) = (request.entry.as_mut().unwrap(), request.head.as_mut().unwrap());
+    let salt = entry.salt.as_ref().try_into().unwrap();
+    let own = merkle::leaf_hash(&talanoa_proto::entry::commitment(&salt, &entry.envelope).0);
+    let mut frontier = merkle::Frontier::default();
+    let leaf = |n| if n == entry.index { own } else { [9; 32] };
+    let stored: Vec<merkle::Hash> = (0..size).flat_map(|n| frontier.append(leaf(n))).collect();
+    let proof = merkle::inclusion_proof(entry.index, size, &mut |p| Ok::<_, ()>(stored[p as usize])).unwrap();
+    entry.inclusion = proof.iter().map(|hash| Bytes::copy_from_slice(hash)).collect();
+    let origin = node.store.checkpoint().checkpoint().origin.clone();
+    let checkpoint = Checkpoint { origin, size, root: frontier.root() };
+    head.checkpoint = Bytes::copy_from_slice(SignedCheckpoint::issue(checkpoint, &node.key).note_bytes());
+    request
 }
 
 async fn bring<T: Object>(scene: &Scene, from: usize, receipt: &T) -> Result<(), (Code, String)> {

@@ -100,18 +100,16 @@ fn owed(node: &Node, holder: MemberId, order: &PurgeOrder) -> Vec<Commitment> {
         }
     }
     let now = node.now();
-    let release =
-        |commitment: &Commitment| node.store.own_release(commitment).and_then(|held| held.release().cloned());
-    let named: Vec<(Commitment, Option<Release>, Position)> =
-        delivered.into_iter().map(|(commitment, at)| (commitment, release(&commitment), at)).collect();
+    // Read before the state is looked at: a view is not held over the disk.
+    let release = |c: &Commitment| node.store.own_release(c).and_then(|held| held.release().cloned());
+    let delivered: Vec<(Commitment, Release, Position)> =
+        delivered.into_iter().filter_map(|(c, at)| Some((c, release(&c)?, at))).collect();
     let view = node.store.view();
-    let is_owed = |release: &Release, commitment: &Commitment, at: Position| {
+    let owed = delivered.into_iter().filter(|(commitment, release, at)| {
         was_about(&view, &order.grants, holder, release)
             && !view.consent.lets_hold(release, now, |id, _| view.is_or_was_for(id, holder))
-            && !is_named_since(&view, holder, commitment, at)
-    };
-    let owed =
-        named.into_iter().filter(|(c, release, at)| release.as_ref().is_some_and(|r| is_owed(r, c, *at)));
+            && !is_named_since(&view, holder, commitment, *at)
+    });
     owed.map(|(commitment, _, _)| commitment).collect()
 }
 
